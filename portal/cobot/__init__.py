@@ -1,0 +1,1 @@
+"""What Cobot says: records and a client. Knows no Flask, no database, no settings."""

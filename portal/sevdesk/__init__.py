@@ -1,0 +1,1 @@
+"""What sevdesk says: records and a client. Knows no Flask, no database, no settings."""
