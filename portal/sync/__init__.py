@@ -1,1 +1,1 @@
-"""What we decide, pure: records in, decision out. No clock, no settings, no network, no database."""
+"""What we decide, pure: records in, decision out. No clock, settings, network or database."""
