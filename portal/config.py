@@ -1,0 +1,163 @@
+"""The settings: read from the environment once, typed, frozen.
+
+A missing or wrong one stops the start; all of them are named at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import time
+from functools import cached_property
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from portal.errors import PortalError
+
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+
+
+class ConfigError(PortalError):
+    """The settings are incomplete or wrong; the message names each one and what to do."""
+
+
+class Config(BaseSettings):
+    """Every setting of the portal. The names are those of the environment, in upper case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    secret_key: SecretStr
+    token_keys: Annotated[tuple[SecretStr, ...], NoDecode]
+    """Keys of 32 bytes, base64; the first encrypts, all decrypt."""
+    database_url: SecretStr
+    redis_url: SecretStr
+    public_url: str
+    """The portal's own address; callback addresses are built from it, never from the Host."""
+    cobot_client_id: str
+    cobot_client_secret: SecretStr
+
+    cobot_www_url: str = "https://www.cobot.me"
+    cobot_api_url: str = "https://api.cobot.me"
+    cobot_space_url: str = "https://{subdomain}.cobot.me"
+    sevdesk_api_url: str = "https://my.sevdesk.de/api/v1"
+
+    support_user_ids: Annotated[frozenset[str], NoDecode] = frozenset()
+    default_locale: Literal["de", "en"] = "de"
+    timezone: str = "Europe/Berlin"
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    cobot_calls_per_minute: int = Field(default=55, ge=0)
+    """Per Cobot user and endpoint; 0 lifts the limit."""
+    sevdesk_calls_per_second: float = Field(default=2, ge=0)
+    """Per sevdesk token; 0 lifts the limit."""
+    upkeep_seconds: float = Field(default=60, gt=0)
+    catch_up_at: time = time(3, 30)
+    retry_first_seconds: float = Field(default=30, gt=0)
+    retry_max_seconds: float = Field(default=21_600, gt=0)
+    give_up_after_seconds: float = Field(default=72_000, gt=0)
+    looks_seconds: Annotated[tuple[float, ...], NoDecode] = (15, 120, 900)
+    """When to look for a receipt whose answer was lost, counted from the lost answer."""
+    chart_max_age_seconds: float = Field(default=300, ge=0)
+
+    @field_validator("token_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("token_keys")
+    @classmethod
+    def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in value:
+            try:
+                length = len(base64.b64decode(key.get_secret_value(), validate=True))
+            except binascii.Error:
+                length = 0
+            if length != 32:
+                raise ValueError("each key must be 32 bytes in base64 (flask keys new makes one)")
+        return value
+
+    @field_validator("support_user_ids", mode="before")
+    @classmethod
+    def _split_ids(cls, value: object) -> object:
+        if isinstance(value, str):
+            return frozenset(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("looks_seconds", mode="before")
+    @classmethod
+    def _split_looks(cls, value: object) -> object:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be the name of a time zone, such as Europe/Berlin")
+        return value
+
+    @field_validator("cobot_space_url")
+    @classmethod
+    def _check_space_url(cls, value: str) -> str:
+        if "{subdomain}" not in value:
+            raise ValueError("must hold {subdomain}")
+        return value
+
+    @field_validator("public_url", "cobot_www_url", "cobot_api_url", "sevdesk_api_url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"https", "http"} or not parts.hostname:
+            raise ValueError("must be an address beginning with https://")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+            raise ValueError("http is accepted for a loopback host only; use https")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _check_looks(self) -> Config:
+        if not self.looks_seconds or list(self.looks_seconds) != sorted(self.looks_seconds):
+            raise ValueError("LOOKS_SECONDS must be rising seconds, such as 15,120,900")
+        return self
+
+    @cached_property
+    def is_https(self) -> bool:
+        """True when the portal is served over https: decides cookie name, Secure and HSTS."""
+        return urlsplit(self.public_url).scheme == "https"
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def sqlalchemy_url(self) -> str:
+        """The database address with the driver that we ship."""
+        url = self.database_url.get_secret_value()
+        for short in ("postgres://", "postgresql://"):
+            if url.startswith(short):
+                return "postgresql+psycopg://" + url.removeprefix(short)
+        return url
+
+
+def load_config(**overrides: object) -> Config:
+    """Read the settings from the environment (and `.env`), `overrides` first.
+
+    Raises ConfigError naming every missing and wrong setting; never a value, it may be a secret.
+    """
+    try:
+        return Config(**overrides)  # type: ignore[arg-type]
+    except ValidationError as err:
+        lines = []
+        for fault in err.errors(include_input=False, include_url=False):
+            name = ".".join(str(part) for part in fault["loc"][:1]).upper() or "settings"
+            said = "is missing" if fault["type"] == "missing" else fault["msg"]
+            lines.append(f"  {name}: {said}")
+        raise ConfigError(
+            "The portal cannot start. Set these in the environment or in .env "
+            "(see .env.example):\n" + "\n".join(sorted(lines))
+        ) from None

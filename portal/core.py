@@ -1,0 +1,78 @@
+"""The application without pages: what a worker needs, and what the web application builds on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import cast
+
+from flask import Flask, current_app
+from flask_babel import Babel
+from flask_migrate import Migrate
+
+from portal.config import Config, load_config
+from portal.crypto import Sealer
+from portal.database import db, engine_options, prepare_engine
+from portal.jobqueue import JobQueue
+from portal.logs import configure_logging
+from portal.transport import Sessions
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Core:
+    """What lives as long as the process: settings, keys, queue, connections to the remote sides."""
+
+    config: Config
+    sealer: Sealer
+    queue: JobQueue
+    sessions: Sessions
+
+
+def user_agent() -> str:
+    """Return how we introduce ourselves; sevdesk asks for "name by company"."""
+    try:
+        number = version("cobot-sevdesk-portal")
+    except PackageNotFoundError:
+        number = "dev"
+    return f"cobot-sevdesk-portal/{number} by cobot-sevdesk-portal"
+
+
+def create_core(config: Config | None = None) -> Flask:
+    """Return a Flask application with database, queue and languages, and no pages."""
+    config = config or load_config()
+    configure_logging(config)
+    app = Flask(
+        "portal",
+        template_folder=str(ROOT / "templates"),
+        static_folder=str(ROOT / "static"),
+        root_path=str(PACKAGE),
+    )
+    app.config.update(
+        SECRET_KEY=config.secret_key.get_secret_value(),
+        SQLALCHEMY_DATABASE_URI=config.sqlalchemy_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.sqlalchemy_url),
+        BABEL_DEFAULT_LOCALE=config.default_locale,
+        BABEL_DEFAULT_TIMEZONE=config.timezone,
+        BABEL_TRANSLATION_DIRECTORIES=str(PACKAGE / "translations"),
+    )
+    app.extensions["portal"] = Core(
+        config=config,
+        sealer=Sealer([key.get_secret_value() for key in config.token_keys]),
+        queue=JobQueue(config.redis_url.get_secret_value()),
+        sessions=Sessions(user_agent()),
+    )
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    Migrate(app, db, directory=str(PACKAGE / "migrations"), render_as_batch=True)
+    Babel(app)
+    return app
+
+
+def core() -> Core:
+    """Return the core of the current application."""
+    return cast(Core, current_app.extensions["portal"])

@@ -1,0 +1,151 @@
+"""The database handle, and what makes SQLite and PostgreSQL behave alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    Numeric,
+    TypeDecorator,
+    event,
+)
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import DeclarativeBase
+
+SQLITE_BUSY_SECONDS = 10
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+# expire_on_commit off: reading a committed row again must not open a transaction in the middle of
+# a remote call; a service that needs fresh values asks for them.
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+
+_reading: ContextVar[bool] = ContextVar("reading", default=False)
+
+
+@contextmanager
+def reading_only() -> Iterator[None]:
+    """Within this block SQLite transactions begin as readers and do not wait for the writer."""
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def begin_reading() -> None:
+    """From here on (in this request) SQLite transactions begin as readers."""
+    _reading.set(True)
+
+
+def begin_writing() -> None:
+    """From here on (in this request) SQLite transactions begin as writers."""
+    _reading.set(False)
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Hook the engine's set-up in: for SQLite WAL, foreign keys, busy wait, BEGIN IMMEDIATE."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        # The driver must not begin transactions by itself: we say BEGIN or BEGIN IMMEDIATE.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",
+            "journal_mode=WAL",
+            # FULL: a 2xx to Cobot promises a row that survives a power cut.
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A reader that turns writer fails at once when another one wrote in between; so writers
+        # take the lock at the start, where busy_timeout lets them wait.
+        connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return what create_engine needs besides the address."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS}}
+    return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10}
+
+
+def utcnow() -> datetime:
+    """Return the present time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time on both engines (SQLite keeps no zone, so it is added on reading)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value
+
+
+class Amount(TypeDecorator[Decimal]):
+    """Money exact to the cent: NUMERIC on PostgreSQL, whole cents on SQLite (no decimals there)."""
+
+    impl = Numeric(14, 2)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        kind: Any = BigInteger() if dialect.name == "sqlite" else Numeric(14, 2)
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        cents = value * 100
+        if cents != int(cents):
+            raise ValueError("an amount must be whole cents")
+        return int(cents)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        if value is None or dialect.name != "sqlite":
+            return value if value is None else Decimal(value)
+        return Decimal(int(value)) / 100
+
+
+Id = BigInteger().with_variant(Integer(), "sqlite")
+"""Row ids: 64 bits on PostgreSQL; on SQLite only INTEGER counts up by itself."""

@@ -1,0 +1,79 @@
+"""Waking workers through RQ. Redis is a hint: what is due stands in the database."""
+
+from __future__ import annotations
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+
+log = structlog.get_logger(__name__)
+
+INTERACTIVE = "interactive"
+DRAIN = "drain"
+BACKFILL = "backfill"
+QUEUES = (INTERACTIVE, DRAIN, BACKFILL)
+"""Each worker listens to exactly one of them: only then RQ moves a job without a gap."""
+
+DRAIN_JOB = "jobs.drain.drain_space"
+"""Jobs are named by their dotted path: portal never imports jobs."""
+DRAIN_SECONDS = 20
+"""How long one drain works before it makes room for another space."""
+JOB_TIMEOUT_SECONDS = 150
+"""Longer than a drain and the slowest remote call together."""
+PENDING_SECONDS = 60
+"""For so long a wake-up that is in the queue stands for all further ones."""
+
+
+class JobQueue:
+    """Puts wake-ups into Redis; a Redis that is away is logged and otherwise ignored."""
+
+    def __init__(self, redis_url: str) -> None:
+        # Short limits: a hook must answer although Redis hangs.
+        self.redis = Redis.from_url(redis_url, socket_connect_timeout=1, socket_timeout=2)
+
+    def queue(self, name: str) -> Queue:
+        return Queue(name, connection=self.redis, serializer="json")
+
+    def wake(self, space_id: int, *, queue: str = DRAIN) -> bool:
+        """Ask a worker to look at this space. Return False when Redis is away.
+
+        A wake-up that already waits in the queue is not added a second time.
+        """
+        try:
+            mark = self._mark(space_id, queue)
+            if not self.redis.set(mark, "1", nx=True, ex=PENDING_SECONDS):
+                return True
+            try:
+                self.queue(queue).enqueue(
+                    DRAIN_JOB,
+                    space_id,
+                    queue,
+                    job_timeout=JOB_TIMEOUT_SECONDS,
+                    result_ttl=0,
+                    failure_ttl=86_400,
+                )
+            except BaseException:
+                self.redis.delete(mark)
+                raise
+        except RedisError as err:
+            log.warning("queue is away, upkeep will wake the space", space=space_id, error=str(err))
+            return False
+        return True
+
+    def started(self, space_id: int, *, queue: str = DRAIN) -> None:
+        """Say that the wake-up left the queue: what comes from now on needs a new one."""
+        try:
+            self.redis.delete(self._mark(space_id, queue))
+        except RedisError as err:
+            log.warning("queue is away", space=space_id, error=str(err))
+
+    def is_reachable(self) -> bool:
+        try:
+            return bool(self.redis.ping())
+        except RedisError:
+            return False
+
+    @staticmethod
+    def _mark(space_id: int, queue: str) -> str:
+        return f"portal:wake:{queue}:{space_id}"

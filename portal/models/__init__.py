@@ -1,0 +1,29 @@
+"""What we remember. Import the models from here."""
+
+from portal.models.admin import Admin, LoginSession, SpaceAdmin
+from portal.models.history import HistoryLine, PersonName
+from portal.models.inbox import InboxEvent
+from portal.models.invoice import InvoiceSync, State, StateCount, Step
+from portal.models.limits import Budget, Lease
+from portal.models.member import MemberSync
+from portal.models.space import AccountMapping, Chart, DebtorLink, Space
+
+__all__ = [
+    "AccountMapping",
+    "Admin",
+    "Budget",
+    "Chart",
+    "DebtorLink",
+    "HistoryLine",
+    "InboxEvent",
+    "InvoiceSync",
+    "Lease",
+    "LoginSession",
+    "MemberSync",
+    "PersonName",
+    "Space",
+    "SpaceAdmin",
+    "State",
+    "StateCount",
+    "Step",
+]

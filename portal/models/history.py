@@ -1,0 +1,48 @@
+"""What happened, line by line; and people's names, kept apart so that they can be blanked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import Base, Id, Moment, utcnow
+
+
+class HistoryLine(Base):
+    """One step in the life of an invoice, of a member, or of the space itself. Only ever added."""
+
+    __tablename__ = "history_line"
+    __table_args__ = (
+        Index("ix_history_line_invoice", "space_id", "invoice_id", "id"),
+        Index("ix_history_line_member", "space_id", "member_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"))
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoice_sync.id"))
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("member_sync.id"))
+    at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
+    actor: Mapped[str] = mapped_column(String(80))
+    """"cobot", "portal", or "admin:<Cobot user id>"."""
+    step: Mapped[str] = mapped_column(String(40))
+    outcome: Mapped[str] = mapped_column(String(20))
+    """"done", "failed", "later", "unknown", "noticed"."""
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Figures, ids and codes; never a secret, a name or an address."""
+
+
+class PersonName(Base):
+    """The name of a debtor, shown in log and history; may be blanked without touching either."""
+
+    __tablename__ = "person_name"
+    __table_args__ = (UniqueConstraint("space_id", "kind", "remote_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(20))
+    """"memberships", "teams", "contacts", or "invoices" where an invoice has no debtor."""
+    remote_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str | None] = mapped_column(String(300))
