@@ -1,0 +1,276 @@
+"""The catalogue of causes: what people read for each code, and what happens next.
+
+Message ids are English; German and English both come from the .po files. One sentence serves the
+activity in Cobot, the row of the log and the page of the invoice. Placeholders are the parameters
+of the Cause; `fill` puts them in after translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from portal.sync.entries import (
+    DECIMAL_PARAMS,
+    LINKS,
+    MONEY_PARAMS,
+    N_,
+    RETRY_KINDS,
+    Entry,
+    fill,
+)
+
+__all__ = [
+    "CATALOGUE",
+    "DECIMAL_PARAMS",
+    "LINKS",
+    "MONEY_PARAMS",
+    "N_",
+    "RETRY_KINDS",
+    "Entry",
+    "fill",
+]
+
+_UNAVAILABLE = N_("sevdesk is unavailable at the moment. Next attempt %(time)s.")
+
+_ENTRIES = (
+    # Found by the rules before anything is written.
+    Entry(
+        "account_missing",
+        N_("sevdesk has no booking account “%(code)s”."),
+        N_(
+            "Create it in sevdesk (Settings › Accounting › Booking accounts), or rename the "
+            "accounting code in Cobot, then retry."
+        ),
+        "after_fix_by_group",
+        "accounts",
+    ),
+    Entry(
+        "account_ambiguous",
+        N_("Several booking accounts match “%(code)s”."),
+        N_("Keep exactly one, or use the number instead of the name."),
+        "after_fix",
+        "accounts",
+    ),
+    Entry(
+        "code_empty",
+        N_("A line has no accounting code in Cobot."),
+        N_("Give every line of the invoice an accounting code in Cobot, then retry."),
+        "after_fix",
+        "cobot_invoice",
+    ),
+    Entry(
+        "tax_rule_needed",
+        N_("Invoice with %(rate)s %% tax: choose in the settings how to book it."),
+        N_("Ask your tax adviser about it."),
+        "after_choice_by_group",
+        "settings",
+    ),
+    Entry(
+        "correction_choice_needed",
+        N_("Correction invoice: choose in the settings how to book it."),
+        None,
+        "after_choice_by_group",
+        "settings",
+    ),
+    Entry(
+        "rate_not_supported",
+        N_("Tax rate %(rate)s %% cannot be booked in sevdesk (possible: 0, 7, 19 %%)."),
+        None,
+        "manual",
+        "cobot_invoice",
+    ),
+    Entry(
+        "rule_not_allowed",
+        N_(
+            "The booking account %(number)s %(name)s does not allow this tax rule with %(rate)s %%."
+        ),
+        N_("Assign another account."),
+        "after_fix_by_group",
+        "accounts",
+    ),
+    Entry(
+        "small_business_with_tax",
+        N_("sevdesk is set to small business, but the invoice has %(rate)s %% VAT."),
+        None,
+        "manual",
+        "cobot_invoice",
+    ),
+    Entry(
+        "currency_not_supported",
+        N_("Invoice in %(currency)s. Only invoices in euro are synced."),
+        None,
+        "none",
+    ),
+    Entry("several_taxes", N_("A line has more than one tax."), None, "none"),
+    Entry(
+        "totals_differ",
+        N_("Total in Cobot %(a)s, total of the lines %(b)s. Nothing was booked."),
+        None,
+        "support",
+        "cobot_invoice",
+    ),
+    # Booked, with something to see to.
+    Entry(
+        "contact_missing",
+        N_(
+            "No contact with the customer number %(number)s. The receipt was created with "
+            "“mismatch”."
+        ),
+        N_("Assign the contact in sevdesk."),
+        "optional",
+        "sevdesk_voucher",
+    ),
+    Entry(
+        "contact_ambiguous",
+        N_(
+            "Several contacts have the customer number %(number)s. The receipt was created "
+            "without a contact."
+        ),
+        N_("Assign the contact in sevdesk."),
+        "optional",
+        "sevdesk_contacts",
+    ),
+    Entry(
+        "sum_differs",
+        N_("Booked, but sevdesk shows %(a)s, Cobot %(b)s."),
+        N_("Check the receipt in sevdesk."),
+        "none",
+        "sevdesk_voucher",
+    ),
+    # Skipped on purpose.
+    Entry("zero_total", N_("Total of zero: there is nothing to book."), None, "none"),
+    Entry(
+        "corrections_off",
+        N_("Correction invoice: by your settings corrections are not synced."),
+        None,
+        "none",
+        "settings",
+    ),
+    Entry("invoice_deleted", N_("Deleted in Cobot before it was synced."), None, "none"),
+    Entry("not_of_this_space", N_("This invoice belongs to another space."), None, "none"),
+    Entry("dismissed", N_("Skipped by a person."), None, "none"),
+    # About writing to sevdesk.
+    Entry(
+        "duplicate",
+        N_("There is already receipt %(id)s for this invoice. Nothing was booked twice."),
+        None,
+        "none",
+        "sevdesk_voucher",
+    ),
+    Entry(
+        "number_taken",
+        N_(
+            "sevdesk already has receipt %(id)s with the number %(number)s, but with another date "
+            "or amount. Nothing was booked."
+        ),
+        None,
+        "choice",
+        "sevdesk_voucher",
+    ),
+    Entry(
+        "checking",
+        N_("sevdesk did not answer. At %(time)s we look whether the receipt has arrived."),
+        None,
+        "automatic",
+    ),
+    Entry(
+        "rejected_by_sevdesk",
+        N_("sevdesk refuses the receipt: “%(message)s”."),
+        None,
+        "after_fix",
+    ),
+    Entry("period_locked", N_("The period is closed in sevdesk."), None, "manual"),
+    Entry(
+        "cost_centre_missing",
+        N_("sevdesk has no cost centre %(number)s."),
+        N_("Enter another cost centre in the settings, or none."),
+        "after_fix",
+        "settings",
+    ),
+    Entry(
+        "sevdesk_paused",
+        N_(
+            "sevdesk refuses one receipt after another: “%(message)s”. We pause until %(time)s "
+            "and then try one."
+        ),
+        None,
+        "automatic",
+    ),
+    # Rights, plans, passing faults.
+    Entry(
+        "token_invalid",
+        N_("sevdesk refuses the API token (401)."),
+        N_("Enter a new token; all waiting invoices go on after that."),
+        "all_automatic",
+        "settings",
+    ),
+    Entry(
+        "cobot_revoked",
+        N_("Cobot no longer lets us access this space."),
+        N_("Sign in with Cobot again."),
+        "all_automatic",
+        "sign_in",
+    ),
+    Entry("space_suspended", N_("Cobot has suspended the space."), None, "automatic"),
+    Entry(
+        "cobot_forbidden",
+        N_("The right “%(right)s” is missing in Cobot."),
+        None,
+        "after_fix",
+    ),
+    Entry(
+        "sevdesk_plan",
+        N_("Your sevdesk plan has no API access. “Buchhaltung Pro” is needed."),
+        None,
+        "after_fix",
+    ),
+    Entry(
+        "sevdesk_version",
+        N_(
+            "This sevdesk account still uses version 1.0. Please ask sevdesk for the change to 2.0."
+        ),
+        None,
+        "after_fix",
+    ),
+    Entry("rate_limited", _UNAVAILABLE, None, "automatic"),
+    Entry("upstream_down", _UNAVAILABLE, None, "automatic"),
+    Entry(
+        "cobot_unreachable",
+        N_("Cobot is unavailable at the moment. Next attempt %(time)s."),
+        None,
+        "automatic",
+    ),
+    Entry(
+        "pdf_missing",
+        N_("Cobot does not have the PDF yet. Next attempt %(time)s."),
+        None,
+        "automatic",
+    ),
+    Entry(
+        "member_pending",
+        N_("Waiting for the member's contact in sevdesk. Next attempt %(time)s."),
+        None,
+        "automatic",
+    ),
+    Entry(
+        "gave_up",
+        N_("We tried for a long time without success. Nothing was booked."),
+        N_("Check the connection, then retry."),
+        "after_fix_by_group",
+        "settings",
+    ),
+    Entry(
+        "bad_answer",
+        N_("We cannot read the answer of %(name)s. Nothing was booked."),
+        N_("Please give support the reference %(ref)s."),
+        "support",
+    ),
+    Entry(
+        "unexpected",
+        N_("Unexpected error. Please give support the reference %(ref)s."),
+        None,
+        "support",
+    ),
+)
+
+CATALOGUE: Mapping[str, Entry] = {entry.code: entry for entry in _ENTRIES}
