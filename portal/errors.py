@@ -87,3 +87,14 @@ class Rejected(PermanentError):
 
 class UnusableAnswer(PermanentError):
     """A read was answered with something we cannot use: not JSON, fields missing, too large."""
+
+
+class BadHook(PortalError):
+    """A webhook names an address that is not this space's own; nothing was fetched.
+
+    `reason_code` says which check failed, without a part of the address.
+    """
+
+    def __init__(self, reason_code: str) -> None:
+        super().__init__(reason_code)
+        self.reason_code = reason_code
