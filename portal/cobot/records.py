@@ -1,78 +1,36 @@
-"""The parts of Cobot's answers that we use. Money is Decimal, made from the strings Cobot sends."""
+"""The parts of Cobot's answers that we use. Money is Decimal, made from the strings Cobot sends.
+
+`from_json` is the one place that knows Cobot's keys; it raises WrongShape with the name of a field
+that is needed and missing. API 2: https://dev.cobot.me; API 1 (members, activities, webhooks,
+tokens): https://dev.cobot.me/api-docs. Addresses and invoices have files of their own; all are
+named here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
+from portal.answers import WrongShape, mapping, rows, text, text_or_none
+from portal.cobot.addresses import Address
+from portal.cobot.invoices import Debtor, Invoice, InvoicePage, Line, Tax
 
-@dataclass(frozen=True)
-class Address:
-    """A postal address. `country` is an ISO code in API 2, a name or a code in API 1."""
-
-    company: str | None = None
-    name: str | None = None
-    street: str | None = None
-    post_code: str | None = None
-    city: str | None = None
-    country: str | None = None
-
-
-@dataclass(frozen=True)
-class Tax:
-    name: str
-    rate: Decimal
-    """In percent: 19 means 19 %."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One position of an invoice; `net` and `gross` are for the whole quantity (totalAmount)."""
-
-    description: str
-    net: Decimal
-    gross: Decimal
-    currency: str
-    quantity: Decimal = Decimal(1)
-    taxes: tuple[Tax, ...] = ()
-    accounting_code: str | None = None
-    revenue_account_number: str | None = None
-    paid: bool = False
-
-
-@dataclass(frozen=True)
-class Debtor:
-    """Whom Cobot bills. `kind` is "memberships", "teams" or "contacts", as Cobot names it."""
-
-    kind: str
-    id: str
-
-
-@dataclass(frozen=True)
-class Invoice:
-    id: str
-    number: str
-    invoice_date: date
-    lines: tuple[Line, ...]
-    net: Decimal
-    gross: Decimal
-    currency: str
-    space_id: str | None = None
-    customer_number: str | None = None
-    recipient: Address = Address()
-    debtor: Debtor | None = None
-    corrected_invoice_id: str | None = None
-    paid_status: str | None = None
-    pdf_is_final: bool = False
-    """True once Cobot has archived the PDF; until then it is rendered anew on every request."""
-
-
-@dataclass(frozen=True)
-class InvoicePage:
-    invoices: tuple[Invoice, ...]
-    current_page: int
-    total_pages: int
+__all__ = [
+    "Activity",
+    "Address",
+    "CobotSpace",
+    "CobotUser",
+    "Debtor",
+    "Invoice",
+    "InvoicePage",
+    "Line",
+    "Membership",
+    "SpaceToken",
+    "Subscription",
+    "Tax",
+]
 
 
 @dataclass(frozen=True)
@@ -81,8 +39,23 @@ class Membership:
     name: str | None
     email: str | None = None
     customer_number: str | None = None
-    address: Address = Address()
+    address: Address = field(default_factory=Address)
     confirmed_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, reply: Any) -> Membership:
+        """Read API 1's membership. Its customer number comes as a string or a number."""
+        reply = mapping(reply, "answer")
+        address = reply.get("address")
+        own_name = text_or_none(reply.get("name"))
+        return cls(
+            id=text(reply.get("id"), "id"),
+            name=own_name or Address.from_v1_json(address).name,
+            email=text_or_none(reply.get("email")),
+            customer_number=text_or_none(reply.get("customer_number")),
+            address=Address.from_v1_json(address),
+            confirmed_at=v1_time(reply.get("confirmed_at"), "confirmed_at"),
+        )
 
 
 @dataclass(frozen=True)
@@ -94,6 +67,20 @@ class CobotSpace:
     country_code: str | None = None
     time_zone: str | None = None
 
+    @classmethod
+    def from_resource(cls, resource: Any) -> CobotSpace:
+        resource = mapping(resource, "space")
+        attributes = mapping(resource.get("attributes"), "space.attributes")
+        subdomain = text(attributes.get("subdomain"), "space.subdomain")
+        return cls(
+            id=text(resource.get("id"), "space.id"),
+            subdomain=subdomain,
+            name=text_or_none(attributes.get("name")) or subdomain,
+            locale=text_or_none(attributes.get("locale")),
+            country_code=text_or_none(attributes.get("countryCode")),
+            time_zone=text_or_none(attributes.get("timeZone")),
+        )
+
 
 @dataclass(frozen=True)
 class CobotUser:
@@ -104,6 +91,29 @@ class CobotUser:
     spaces: tuple[CobotSpace, ...]
     """The spaces this person administers."""
 
+    @classmethod
+    def from_json(cls, reply: Any) -> CobotUser:
+        """Read the answer to GET /user?include=adminOf."""
+        reply = mapping(reply, "answer")
+        user = mapping(reply.get("data"), "data")
+        attributes = mapping(user.get("attributes"), "attributes")
+        relationships = user.get("relationships")
+        listed: Any = relationships.get("adminOf") if isinstance(relationships, Mapping) else None
+        refs = rows(mapping(listed, "adminOf").get("data"), "adminOf.data") if listed else []
+        admin_of = {text(mapping(ref, "adminOf").get("id"), "adminOf.id") for ref in refs}
+        included = rows(reply.get("included", []), "included")
+        spaces = (
+            CobotSpace.from_resource(resource)
+            for resource in included
+            if mapping(resource, "included").get("type") == "spaces"
+            and resource.get("id") in admin_of
+        )
+        return cls(
+            id=text(user.get("id"), "id"),
+            email=text_or_none(attributes.get("email")) or "",
+            spaces=tuple(spaces),
+        )
+
 
 @dataclass(frozen=True)
 class SpaceToken:
@@ -113,6 +123,17 @@ class SpaceToken:
     def __repr__(self) -> str:
         return f"SpaceToken(scopes={self.scopes!r})"
 
+    @classmethod
+    def from_json(cls, reply: Any) -> SpaceToken:
+        reply = mapping(reply, "answer")
+        scopes = reply.get("scope", [])
+        if isinstance(scopes, str):
+            scopes = scopes.split()
+        return cls(
+            text(reply.get("token"), "token"),
+            tuple(text(scope, "scope") for scope in rows(scopes, "scope")),
+        )
+
 
 @dataclass(frozen=True)
 class Subscription:
@@ -120,3 +141,46 @@ class Subscription:
     event: str
     callback_url: str
     active: bool
+
+    def __repr__(self) -> str:
+        # The callback address holds the space's hook secret.
+        return f"Subscription(id={self.id!r}, event={self.event!r}, active={self.active})"
+
+    @classmethod
+    def from_json(cls, reply: Any) -> Subscription:
+        reply = mapping(reply, "answer")
+        return cls(
+            id=text(reply.get("id"), "id"),
+            event=text(reply.get("event"), "event"),
+            callback_url=text(reply.get("callback_url"), "callback_url"),
+            active=reply.get("active", True) is True,
+        )
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A message in Cobot's feed, as read back."""
+
+    text: str
+    created_at: datetime | None
+
+    @classmethod
+    def from_json(cls, row: Any) -> Activity:
+        row = mapping(row, "activity")
+        attributes = row.get("attributes")
+        said = attributes.get("text") if isinstance(attributes, Mapping) else None
+        return cls(text_or_none(said) or "", v1_time(row.get("created_at"), "created_at"))
+
+
+def v1_time(value: Any, field: str) -> datetime | None:
+    """Return a time of API 1, written like 2026/02/01 12:00:00 +0000; None for nothing."""
+    if value is None:
+        return None
+    written = text(value, field)
+    try:
+        if "/" in written:
+            return datetime.strptime(written, "%Y/%m/%d %H:%M:%S %z").astimezone(UTC)
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        raise WrongShape(field) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
