@@ -23,7 +23,7 @@ from portal.sync.plans import (
     VoucherPlan,
     VoucherSettings,
 )
-from portal.sync.sums import CentAdjustment, SumsDiffer, settle_sums, sevdesk_total
+from portal.sync.sums import CentAdjustment, Sums, SumsDiffer, settle_sums, sevdesk_total
 from portal.sync.taxes import (
     choose_tax_rule,
     has_several_taxes,
@@ -120,20 +120,7 @@ def plan_voucher(
     gross = to_cents(invoice.gross)
     is_expense = settings.corrections == "expense" and gross < 0
     sign = -1 if is_expense else 1
-    net_positions = [
-        _position(line, match, sign * line.net)
-        for line, match in zip(invoice.lines, matches, strict=True)
-    ]
-    gross_positions = [
-        _position(line, match, sign * line.gross)
-        for line, match in zip(invoice.lines, matches, strict=True)
-    ]
-    sums = settle_sums(
-        net_positions,
-        gross_positions if all(map(_fits_its_rate, invoice.lines)) else None,
-        sign * gross,
-        cent_difference=settings.cent_difference,
-    )
+    sums = _settle(invoice, matches, sign, settings)
     if isinstance(sums, SumsDiffer):
         return NotBookable((_totals_differ(gross, sign * sums.nearest),))
 
@@ -203,6 +190,21 @@ def _match_lines(
     return tuple(match for match in found if isinstance(match, AccountMatch))
 
 
+def _settle(
+    invoice: Invoice, matches: Sequence[AccountMatch], sign: int, settings: VoucherSettings
+) -> Sums | SumsDiffer:
+    """Return the positions, with the sign turned for an expense receipt."""
+    pairs = list(zip(invoice.lines, matches, strict=True))
+    return settle_sums(
+        [_position(line, match, sign * line.net) for line, match in pairs],
+        [_position(line, match, sign * line.gross) for line, match in pairs]
+        if all(map(_fits_its_rate, invoice.lines))
+        else None,
+        sign * to_cents(invoice.gross),
+        cent_difference=settings.cent_difference,
+    )
+
+
 def _position(line: Line, match: AccountMatch, amount: Decimal) -> VoucherPosition:
     return VoucherPosition(
         amount=to_cents(amount),
@@ -224,4 +226,4 @@ def _fits_its_rate(line: Line) -> bool:
 
 
 def _totals_differ(in_cobot: Decimal, of_positions: Decimal) -> Cause:
-    return Cause("totals_differ", {"a": str(in_cobot), "b": str(of_positions)})
+    return Cause("totals_differ", {"a": str(to_cents(in_cobot)), "b": str(to_cents(of_positions))})
