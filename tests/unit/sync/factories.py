@@ -99,6 +99,7 @@ def contact(id: str = "501", number: str | None = "1005", name: str = "XYZ Desig
 
 def membership(
     name: str | None = "Mia Beispiel",
+    /,
     *,
     email: str | None = "mia@example.org",
     number: str | None = None,
