@@ -95,7 +95,7 @@ def _predict(
     if mode is None:
         return Prediction("failed", "totals_differ", gross)
     contact_id, cause = _contact(invoice, client.get("contacts", []))
-    is_expense = _is_correction(invoice, gross) and settings["corrections"] == "expense"
+    is_expense = gross < 0 and settings["corrections"] == "expense"
     return Prediction(
         state="mismatched" if cause else "synced",
         cause=cause,
@@ -125,7 +125,8 @@ def _refused_at_sight(
         return _Refusal("failed", "currency_not_supported")
     if any(len(rates_of(item)) > 1 for item in items):
         return _Refusal("failed", "several_taxes")
-    return None
+    # A total without any line: nothing could add up to it.
+    return None if items else _Refusal("failed", "totals_differ")
 
 
 def _is_correction(invoice: Mapping[str, Any], gross: Decimal) -> bool:
@@ -157,7 +158,7 @@ def _hits(item: dict[str, Any], accounts: list[dict[str, Any]]) -> list[dict[str
     code = _text(item.get("accountingCode"))
     if not code:
         return [each for each in accounts if each["number"] == _revenue_number(item)]
-    ways = [[], [], []]  # type: list[list[dict[str, Any]]]
+    ways: tuple[list[dict[str, Any]], ...] = ([], [], [])
     for account in accounts:
         number, name = account["number"], _text(account["name"])
         if code == number:
