@@ -1,0 +1,94 @@
+# `make demo` and `make test` are all you need: each makes its environment by itself.
+# All paths are relative, and programs of the environment are started as modules, so that the
+# folder may be called anything.
+
+PY := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONUTF8 := 1
+CODE := portal jobs tests wsgi.py gunicorn.conf.py
+WITHOUT_BROWSER := not browser
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check lint format types imports templates translations \
+	test-postgres browser audit lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F'  ' '{printf "make %-14s %s\n", $$1, $$2}'
+
+# --- set-up ---------------------------------------------------------------------------------
+
+.venv/installed: requirements-dev.txt pyproject.toml tools/environment.sh
+	@echo "Making the environment in .venv (about a minute, once) ..."
+	@tools/environment.sh requirements-dev.txt
+	@touch $@
+
+.venv/browser: .venv/installed requirements-browser.txt
+	@tools/environment.sh requirements-browser.txt
+	@touch $@
+
+setup: .venv/installed translations ## make the environment; the other targets do it by themselves
+
+# The compiled catalogues are not in the repository; without a single one there is nothing to do.
+translations: .venv/installed
+	@for po in portal/translations/*/LC_MESSAGES/messages.po; do \
+		if [ -f "$$po" ] && [ ! "$${po%.po}.mo" -nt "$$po" ]; then \
+			$(PY) -m babel.messages.frontend --quiet compile -i "$$po" -o "$${po%.po}.mo" || exit 1; \
+		fi; \
+	done
+
+# --- the two commands of the README ---------------------------------------------------------
+
+demo: setup ## the whole way with both remote sides simulated; ONCE=1 ends after the story
+	@ONCE="$(ONCE)" $(PY) -m tests.demo
+
+test: setup ## all tests but those that need a browser
+	$(PY) -m pytest -q -m "$(WITHOUT_BROWSER)" $(ARGS)
+
+# --- the other ones --------------------------------------------------------------------------
+
+dev: setup ## the portal against the real Cobot and sevdesk, settings from .env
+	@$(PY) -m portal.cli_up
+
+check: lint types imports templates audit test ## everything that must hold before a commit
+
+lint: setup
+	$(PY) -m ruff check $(CODE)
+	$(PY) -m ruff format --check $(CODE)
+
+format: setup ## put the code into its form
+	$(PY) -m ruff check --fix $(CODE)
+	$(PY) -m ruff format $(CODE)
+
+types: setup
+	$(PY) -m mypy
+
+imports: setup
+	$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()' --no-logo
+
+templates: setup
+	$(PY) -m djlint templates --check --lint --quiet
+
+# Needs the network. Where the list of known faults is out of reach that is said, and passed over.
+audit: setup
+	@tools/audit.sh
+
+test-postgres: setup ## the same tests on PostgreSQL, in a cluster of their own
+	@tools/with-postgres.sh $(PY) -m pytest -q -m "$(WITHOUT_BROWSER)" $(ARGS)
+
+browser: .venv/browser translations ## the tests in a real Chromium (CHROMIUM=path, default: on PATH)
+	$(PY) -m pytest -q -m browser $(ARGS)
+
+# Universal: one lock for every system and for Python 3.11 and newer.
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+lock: ## renew the lock files from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
+	$(LOCK) pyproject.toml -o requirements.txt $(LOCK_ARGS)
+	$(LOCK) pyproject.toml -c requirements.txt --group dev -o requirements-dev.txt $(LOCK_ARGS)
+	$(LOCK) pyproject.toml -c requirements-dev.txt --group dev --group browser -o requirements-browser.txt $(LOCK_ARGS)
+	$(LOCK) --group pyproject.toml:audit -o requirements-audit.txt $(LOCK_ARGS)
+
+clean: ## remove what can be made again; data in var/ stay, those of the demo go
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info var/demo*
+	find portal jobs tests -name __pycache__ -type d -prune -exec rm -rf {} +
