@@ -70,7 +70,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _crash(error: Exception) -> Response:
-    """Say which exception a handler ran into: a fault of the simulator itself, seen by whoever drives it."""
+    """Say which exception a handler ran into: a fault of the simulator itself."""
     side = next((name for base, name in BASES if request.path.startswith(f"{base}/")), "control")
     return _error(side, 500, f"simulator: {type(error).__name__}: {error}")
 

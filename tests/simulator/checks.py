@@ -1,4 +1,7 @@
-"""Strict reading of what a world or a control call says: an unknown key or a wrong type is an error that names its place."""
+"""Strict reading of a world or of a control call.
+
+An unknown key or a wrong type is an error that names its place.
+"""
 
 from collections.abc import Collection
 from datetime import date

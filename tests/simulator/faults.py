@@ -56,7 +56,7 @@ class Fault:
     def matches(
         self, side: str, method: str, path: str, space_names: tuple[str, ...], token: str | None
     ) -> bool:
-        """Say whether this is a call the fault is about; tokens are compared whole or by their mark."""
+        """Say whether the fault is about this call; its token may be given whole or by its mark."""
         return (
             self.side == side
             and (self.method is None or self.method == method)
@@ -76,7 +76,10 @@ class Fault:
         return True
 
     def to_json(self) -> Json:
-        """Return the fault as it was made, with `left`: null means until removed. Its token is not shown."""
+        """Return the fault as it was made, with `left`; null means until removed.
+
+        Of its token only the mark is shown.
+        """
         return {
             "id": self.id,
             "side": self.side,

@@ -6,7 +6,7 @@ import select
 import socket
 import time
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from flask import Flask
@@ -98,11 +98,12 @@ class Gateway:
         return outgoing
 
     def _visit(self, call: Incoming) -> Visit | None:
-        for base, side in BASES:
-            if call.path == base or call.path.startswith(f"{base}/"):
-                break
-        else:
+        found = next(
+            (b for b in BASES if call.path == b[0] or call.path.startswith(f"{b[0]}/")), None
+        )
+        if found is None:
             return None
+        base, side = found
         path = call.path.removeprefix(base) or "/"
         authorization = call.headers.get("authorization", "")
         if side == "sevdesk":
@@ -215,12 +216,13 @@ def has_left(peer: socket.socket) -> bool:
 
 def refusal(side: str, status: int, retry_after: str | None = None) -> Outgoing:
     """Return an answer with this status as the side would word it; a proxy's HTML from 502 on."""
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus else "Error"
+    phrase = responses.get(status, "Error")
     headers = [("Retry-After", retry_after)] if retry_after else []
     if status in (204, 304):
         return Outgoing(status, headers)
     if status >= 502:
-        page = f"<html><head><title>{status} {phrase}</title></head><body><h1>{status} {phrase}</h1></body></html>"
+        title = f"{status} {phrase}"
+        page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
         return Outgoing(status, [*headers, ("Content-Type", "text/html")], page.encode())
     content_type, body = error_body(side, status, phrase)
     return Outgoing(status, [*headers, ("Content-Type", content_type)], json.dumps(body).encode())

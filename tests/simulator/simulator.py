@@ -28,9 +28,9 @@ class Simulator:
         self._resume_webhooks()
 
     def reset(self, world: object) -> None:
-        """Begin again with this world: no tokens, no faults, no calls counted; the log of calls goes on.
+        """Begin again with this world, without tokens, faults and counted calls.
 
-        Raises WorldError and changes nothing when the world is wrong.
+        The log of calls goes on. Raises WorldError and changes nothing when the world is wrong.
         """
         self.world = World.from_json(world)
         self.faults.clear()

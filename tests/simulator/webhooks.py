@@ -67,7 +67,10 @@ class _Held:
 
 
 class Webhooks:
-    """Sends what happens in Cobot to those who subscribed. Its threads hold the lock only to write down."""
+    """Sends what happens in Cobot to those who subscribed.
+
+    Its threads hold the lock only to look and to write down, never while they wait for an answer.
+    """
 
     def __init__(self, simulator: "Simulator") -> None:
         self._simulator = simulator
@@ -106,7 +109,7 @@ class Webhooks:
                 self._schedule(space, delivery, delivery.next_at)
 
     def _begin(self, space: Space, delivery: Delivery) -> None:
-        """Take a new delivery, with what a fault makes of it. A dropped one is kept without attempts."""
+        """Take a new delivery, with what a fault makes of it; a dropped one has no attempts."""
         space.deliveries.append(delivery)
         names = (space.subdomain, space.id)
         fault = self._simulator.faults.hit("webhook", "POST", delivery.event, names, None)
@@ -197,7 +200,7 @@ class Webhooks:
                 self._schedule(space, delivery, time.time() + gaps[made - 1], fault_id)
 
     def _subscription(self, space: Space, delivery: Delivery) -> Subscription | None:
-        """Return the delivery's subscription; None when it, its space or the whole world is gone."""
+        """Return the delivery's subscription; None when it, its space or its world is gone."""
         if self._simulator.world.cobot.spaces.get(space.id) is not space:
             return None
         return space.subscriptions.get(delivery.subscription_id or "")
@@ -223,7 +226,10 @@ class Webhooks:
 
 
 def post_json(address: str, body: Json) -> int:
-    """Post to an address and return the status; 0 when there was no answer. Redirects are not followed."""
+    """Post to an address and return the status; 0 when there was no answer.
+
+    Redirects are not followed.
+    """
     target = urlsplit(address)
     is_tls = target.scheme == "https"
     connection_type = http.client.HTTPSConnection if is_tls else http.client.HTTPConnection

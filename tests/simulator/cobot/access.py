@@ -36,7 +36,7 @@ class Access:
         self._limits = limits
 
     def caller(self, *scopes: str) -> Token:
-        """Return the token of this call when it is valid, has all the scopes and some calls left."""
+        """Return the token of this call: valid, with all the scopes and some calls left."""
         token = self._token()
         user = self.person_of(token)
         name = user.id if user else token.user_id

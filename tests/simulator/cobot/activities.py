@@ -75,7 +75,10 @@ def _is_source(space: Space, id_: object) -> bool:
 
 
 def filtered(space: Space, query: Mapping[str, str]) -> list[Json]:
-    """Return the activities that the query asks for, by `source_ids`, `from` and `to`, `types`, `last`."""
+    """Return the activities that the query asks for.
+
+    It may name `source_ids`, `from` and `to`, `types` and `last`.
+    """
     wanted = space.activities
     if "source_ids" in query:
         sources = set(query["source_ids"].split(","))

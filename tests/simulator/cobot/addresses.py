@@ -56,7 +56,10 @@ def member_address(value: object, where: str) -> Json:
 
 
 def invoice_address(value: object, where: str) -> Json:
-    """Return an API 2 invoice address with every key; `fullAddress` is put together when left out."""
+    """Return an API 2 invoice address with every key.
+
+    `fullAddress` is put together when it is left out.
+    """
     given = Fields(value, where, INVOICE_ADDRESS_KEYS)
     address: Json = {key: given.optional_text(key) for key in INVOICE_ADDRESS_KEYS}
     if address["fullAddress"] is None:

@@ -27,7 +27,7 @@ def plain_refusal(refusal: Refusal) -> Response:
 
 
 def document_refusal(refusal: Refusal) -> Response:
-    """Return a refusal as API 2 writes it: a list of errors, with the parameter or place that is wrong."""
+    """Return a refusal as API 2 writes it: a list of errors, each with what is wrong."""
     errors = []
     for field, detail in refusal.errors.items():
         error: Json = {"status": str(refusal.status), "detail": detail}
@@ -38,7 +38,10 @@ def document_refusal(refusal: Refusal) -> Response:
 
 
 def body_fields() -> Json:
-    """Return the body of a call to API 1: a JSON object or a form. Raises Refusal for anything else."""
+    """Return the body of a call to API 1: a JSON object or a form.
+
+    Raises Refusal for anything else.
+    """
     if not request.is_json:
         return request.form.to_dict()
     body: Any = request.get_json(silent=True)

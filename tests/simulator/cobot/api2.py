@@ -34,7 +34,10 @@ def api2_blueprint(simulator: Simulator, access: Access) -> Blueprint:
         return shapes.invoice_v2(space, invoice, simulator.addresses, token)
 
     def one(kind: str, id_: str, scope: str, show: Callable[[Space, Json], Json]) -> Response:
-        """Answer with one object; a space's token reads what its person may read in other spaces too."""
+        """Answer with one object.
+
+        A space's token reads what its person may read in other spaces too, as Cobot describes it.
+        """
         token = access.caller(scope)
         space = access.enter(token, side().space_of(kind, id_), own_space_only=False)
         return document({"data": show(space, side().objects(space, kind)[id_])})

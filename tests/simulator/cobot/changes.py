@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from tests.simulator.checks import Fields, Json
 from tests.simulator.cobot import invoices, people, shapes
-from tests.simulator.cobot.state import COLLECTIONS as KINDS
 from tests.simulator.cobot.state import CobotSide, Space
 from tests.simulator.cobot.world import claim_id
 from tests.simulator.errors import WorldError
@@ -30,7 +29,10 @@ def create(side: CobotSide, space: Space, kind: str, body: Json) -> Json:
 
 
 def edit(side: CobotSide, space: Space, kind: str, before: Json, change: Json) -> Json:
-    """Change an object and return it; what is not named stays. Raises WorldError and changes nothing."""
+    """Change an object and return it; what is not named stays.
+
+    Raises WorldError, and then nothing was changed.
+    """
     if "id" in change:
         raise WorldError("body: the id cannot be changed")
     if kind == "invoices":
@@ -50,7 +52,10 @@ def edit(side: CobotSide, space: Space, kind: str, before: Json, change: Json) -
 
 
 def events_of_creation(kind: str, item: Json) -> list[str]:
-    """Return the events of a new object. Teams, contacts and members still to be confirmed have none."""
+    """Return the events of a new object.
+
+    Teams, contacts and members still to be confirmed have none.
+    """
     if kind == "invoices":
         return ["created_invoice"]
     if kind == "memberships" and item["confirmed_at"]:
@@ -85,7 +90,10 @@ def events_of_edit(kind: str, before: Json, after: Json, change: Json) -> list[s
 
 
 def event_of_deletion(space: Space, kind: str, item: Json) -> tuple[str | None, Json]:
-    """Return the event and what its webhook carries: the whole API 1 object, since it cannot be read any more."""
+    """Return the event and what its webhook carries beside the URL.
+
+    That is the whole API 1 object, since it cannot be read any more.
+    """
     if kind == "invoices":
         return "deleted_invoice", {"invoice": shapes.invoice_v1(space, item)}
     if kind == "memberships":
@@ -115,7 +123,7 @@ def _read(side: CobotSide, space: Space, kind: str, body: object) -> Json:
 
 
 def _merged_address(before: Json, change: Json) -> Json:
-    """Return the address after a change; the text in one piece follows its parts unless it is given."""
+    """Return the address after a change; the full text follows its parts unless it is given."""
     merged = {**before, **change}
     for key in ("full_address", "fullAddress"):
         if key in before and key not in change:

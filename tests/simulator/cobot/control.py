@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 from tests.simulator.checks import Fields, Json
 from tests.simulator.cobot import changes, invoices
 from tests.simulator.cobot.answers import plain
-from tests.simulator.cobot.state import CobotSide, Space
+from tests.simulator.cobot.state import COLLECTIONS, CobotSide, Space
 from tests.simulator.cobot.subscriptions import is_web_address, shown
 from tests.simulator.cobot.world import SPACE_KEYS, check_spaces_exist, set_space_field
 from tests.simulator.control import json_object
@@ -59,7 +59,7 @@ def cobot_control_blueprint(simulator: Simulator) -> Blueprint:
     @bp.patch("/spaces/<subdomain>")
     def edit_space(subdomain: str) -> Response:
         space = space_named(subdomain)
-        allowed = [key for key in SPACE_KEYS if key not in ("id", "subdomain", *changes.KINDS)]
+        allowed = [key for key in SPACE_KEYS if key not in ("id", "subdomain", *COLLECTIONS)]
         set_space_field(space, Fields(json_object(), "body", allowed))
         return plain(next(s for s in simulator.state()["spaces"] if s["id"] == space.id))
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from tests.simulator.checks import Fields, Json, decimal_text
 from tests.simulator.cobot import money
@@ -187,7 +188,7 @@ def _unit_price(space: Space, given: Fields, code: str | None) -> tuple[Json, bo
     where = f"{given.where}.amount"
     amount = Fields(given.raw("amount", {}), where, PRICE_KEYS)
     rate = space.tax_rate_of(code)
-    default = [] if rate is None else [{"name": "USt", "rate": rate}]
+    default: list[Any] = [] if rate is None else [{"name": "USt", "rate": rate}]
     taxes = _taxes(amount.many("taxes") if amount.has("taxes") else default, where)
     net = Decimal(amount.amount("net"))
     gross = Decimal(amount.amount("gross")) if amount.has("gross") else None
@@ -212,7 +213,7 @@ def _given_price(value: object, computed: Json, where: str) -> Json:
     return price
 
 
-def _taxes(entries: list[object], where: str) -> list[Json]:
+def _taxes(entries: list[Any], where: str) -> list[Json]:
     taxes = []
     for place, entry in enumerate(entries):
         given = Fields(entry, f"{where}.taxes[{place}]", ("name", "rate", "amount"))

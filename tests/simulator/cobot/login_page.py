@@ -15,7 +15,8 @@ STYLE = (
 # "same-origin" keeps the login's query out of the Referer; the page itself loads nothing.
 PAGE = (
     '<!doctype html><html lang="de"><head><meta charset="utf-8"><title>{title}</title>'
-    '<meta name="viewport" content="width=device-width"><meta name="referrer" content="same-origin">'
+    '<meta name="viewport" content="width=device-width">'
+    '<meta name="referrer" content="same-origin">'
     "<style>{style}</style></head><body><main>{main}</main></body></html>"
 )
 
@@ -35,7 +36,8 @@ def login_page(
         )
     listed = escape(", ".join(scopes)) or "nichts weiter"
     main = (
-        f"<h1>Bei Cobot anmelden</h1><p>Die App „{escape(app)}“ möchte in deinem Namen auf Cobot zugreifen. "
+        f"<h1>Bei Cobot anmelden</h1><p>Die App „{escape(app)}“ möchte in deinem Namen auf Cobot "
+        "zugreifen. "
         "Mit der Anmeldung erlaubst du es ihr.</p>"
         + ("".join(forms) or "<p>Es gibt hier noch keine Nutzer.</p>")
         + f"<details><summary>Angefragte Rechte</summary><small>{listed}</small></details>"
@@ -45,9 +47,9 @@ def login_page(
 
 
 def wrong_app_page() -> str:
-    """Return the page for an unknown app, a wrong redirect URI or an unknown user: nobody is sent on."""
+    """Return the page for an unknown app, redirect URI or user: nobody is sent on."""
     main = (
-        "<h1>Das hat nicht geklappt</h1><p>Die App, ihre Rücksprungadresse oder der Nutzer ist bei Cobot "
-        "nicht bekannt.</p>"
+        "<h1>Das hat nicht geklappt</h1><p>Die App, ihre Rücksprungadresse oder der Nutzer ist "
+        "bei Cobot nicht bekannt.</p>"
     )
     return PAGE.format(title="Fehler – Cobot", style=STYLE, main=main)

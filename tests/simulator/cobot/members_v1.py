@@ -42,27 +42,35 @@ def write(member: Json, body: Json) -> dict[str, str]:
     """Change the given fields of a member; returns what is wrong, and then nothing was changed."""
     if not body:
         return {"base": "is empty"}
-    changes: Json = {}
-    errors = {}
-    for key, value in body.items():
-        if key == "customer_number" and (value is None or _is_number_text(value)):
-            changes[key] = None if value is None else str(value)
-        elif key == "name" and isinstance(value, str) and value.strip():
-            changes[key] = value
-        elif (key in NULLABLE_TEXTS and (value is None or isinstance(value, str))) or (
-            key == "charge_taxes" and isinstance(value, bool)
-        ):
-            changes[key] = value
-        elif key == "address":
-            try:
-                changes[key] = member_address({**member["address"], **value}, "address")
-            except (WorldError, TypeError):
-                errors[key] = "is invalid"
-        else:
-            errors[key] = "is invalid"
-    if not errors:
-        member.update(changes)
-    return errors
+    errors = {key: "is invalid" for key, value in body.items() if not _fits(member, key, value)}
+    if errors:
+        return errors
+    changes = dict(body)
+    if changes.get("customer_number") is not None:
+        changes["customer_number"] = str(changes["customer_number"])
+    if "address" in changes:
+        changes["address"] = member_address({**member["address"], **changes["address"]}, "address")
+    member.update(changes)
+    return {}
+
+
+def _fits(member: Json, key: str, value: object) -> bool:
+    """Say whether this field may be written with this value; fields not listed here may not."""
+    if key == "customer_number":
+        return value is None or _is_number_text(value)
+    if key in NULLABLE_TEXTS:
+        return value is None or isinstance(value, str)
+    if key == "name":
+        return isinstance(value, str) and bool(value.strip())
+    if key == "charge_taxes":
+        return isinstance(value, bool)
+    if key == "address" and isinstance(value, dict):
+        try:
+            member_address({**member["address"], **value}, "address")
+        except WorldError:
+            return False
+        return True
+    return False
 
 
 def _is_number_text(value: object) -> bool:

@@ -29,7 +29,8 @@ def show(number: Decimal) -> str:
 
 def priced(net: Decimal, gross: Decimal | None, currency: str, taxes: Iterable[Json]) -> Json:
     """Return a price; without a given gross it is net plus each tax, rounded half up to cents."""
-    shown, tax_total = [], Decimal(0)
+    shown: list[Json] = []
+    tax_total = Decimal(0)
     for tax in taxes:
         amount = cents(net * Decimal(tax["rate"]) / 100)
         if gross is not None and not shown:

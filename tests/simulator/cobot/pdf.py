@@ -17,7 +17,7 @@ KEPT = 2000
 
 
 class PdfPrinter:
-    """Prints invoices, keeps what it printed, and hands out the short-lived tokens of their links."""
+    """Prints invoices, keeps what it printed, and signs the short-lived links to it."""
 
     def __init__(self) -> None:
         self._printed: OrderedDict[str, bytes] = OrderedDict()
@@ -74,20 +74,20 @@ def _draw(sender: Json, invoice: Json, *, with_payment: bool) -> bytes:
     )
     page.ln(5)
     for item in invoice["items"]:
-        total = item["totalAmount"]
-        rates = ", ".join(f"{tax['rate']} %" for tax in total["taxes"]) or "0 %"
-        line = f"{item['quantity']} x {item['description']} - {total['net']} {total['currency']} netto, {rates}"
-        _write(page, f"{line}, {total['gross']} {total['currency']} brutto")
+        rates = ", ".join(f"{tax['rate']} %" for tax in item["totalAmount"]["taxes"]) or "0 %"
+        _write(page, f"{item['quantity']} x {item['description']} ({rates})")
+        _write(page, _sum_line(item["totalAmount"]))
     page.ln(5)
     total = invoice["totalAmount"]
-    _write(
-        page,
-        f"Summe netto {total['net']} {total['currency']}, brutto {total['gross']} {total['currency']}",
-        size=12,
-    )
+    _write(page, f"Summe: {_sum_line(total)}", size=12)
     if with_payment:
         _write(page, f"Zahlbar bis {invoice['dueDate']}.")
     return bytes(page.output())
+
+
+def _sum_line(price: Json) -> str:
+    currency = price["currency"]
+    return f"{price['net']} {currency} netto, {price['gross']} {currency} brutto"
 
 
 def _write(page: FPDF, text: str, size: int = 10) -> None:

@@ -1,6 +1,6 @@
 """Memberships, teams and contacts: read strictly, with what was left out filled in."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from tests.simulator.checks import Fields, Json, decimal_text
@@ -53,7 +53,7 @@ DAY_FORMAT = "%Y/%m/%d"
 def membership(side: CobotSide, space: Space, value: object, where: str) -> Json:
     """Return a membership in API 1's shape with every key.
 
-    The customer number that was left out is the space's next one, as Cobot gives it; null stays null.
+    A customer number that was left out is the space's next one, as Cobot gives it; null stays.
     """
     given = Fields(value, where, MEMBERSHIP_KEYS)
     address = member_address(given.raw("address", {}), f"{where}.address")
@@ -87,7 +87,10 @@ def membership(side: CobotSide, space: Space, value: object, where: str) -> Json
 
 
 def team(side: CobotSide, value: object, where: str) -> Json:
-    """Return a team in API 2's attributes with id and members; the customer number is never null there."""
+    """Return a team in API 2's attributes with id and members.
+
+    The customer number is never null there: null is taken as an empty one.
+    """
     given = Fields(value, where, TEAM_KEYS)
     id_ = given.text("id") or side.new_id("teams", "team")
     address = invoice_address(given.raw("billingAddress", {}), f"{where}.billingAddress")
@@ -138,17 +141,10 @@ def moment(value: str | None, where: str) -> str | None:
     """Return a time as API 1 writes it, in UTC; ISO 8601 is taken too."""
     if value is None:
         return None
-    for form in ("%Y/%m/%d %H:%M:%S %z", "%Y/%m/%d"):
-        try:
-            found = datetime.strptime(value, form)
-        except ValueError:
-            continue
-        break
-    else:
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            raise WorldError(f"{where}: a time is needed") from None
+    try:
+        found = datetime.fromisoformat(value.replace("/", "-").replace(" +", "+"))
+    except ValueError:
+        raise WorldError(f"{where}: a time is needed") from None
     aware = found if found.tzinfo else found.replace(tzinfo=UTC)
     return aware.astimezone(UTC).strftime(TIME_FORMAT)
 
@@ -158,7 +154,7 @@ def day(value: str | None, where: str) -> str | None:
     if value is None:
         return None
     try:
-        return datetime.strptime(value.replace("-", "/"), DAY_FORMAT).strftime(DAY_FORMAT)  # noqa: DTZ007 - a day has no zone
+        return date.fromisoformat(value.replace("/", "-")).strftime(DAY_FORMAT)
     except ValueError:
         raise WorldError(f"{where}: a day is needed") from None
 

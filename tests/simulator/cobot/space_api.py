@@ -15,7 +15,7 @@ from tests.simulator.simulator import Simulator
 
 
 def space_blueprint(simulator: Simulator, access: Access) -> Blueprint:
-    """Return the routes below the base of a space; its subdomain is the first part of the address."""
+    """Return the routes below the base of a space; its subdomain stands first in the address."""
     bp = Blueprint("cobot_space", __name__)
     bp.register_error_handler(Refusal, plain_refusal)
 

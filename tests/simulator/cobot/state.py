@@ -11,7 +11,7 @@ from tests.simulator.cobot.tokens import TokenStore
 
 @dataclass
 class OAuthClient:
-    """An app registered at Cobot. The default one takes any loopback redirect URI, others are exact."""
+    """An app registered at Cobot; its redirect URIs are exact, the default app's any loopback."""
 
     client_id: str
     client_secret: str
@@ -42,7 +42,7 @@ class Subscription:
 
 @dataclass
 class Delivery:
-    """One webhook to one subscription, with every attempt made so far; `next_at` in Unix seconds."""
+    """One webhook to one subscription, with every attempt so far; times in Unix seconds."""
 
     event: str
     url: str

@@ -88,7 +88,7 @@ class TokenStore:
         return self._revoke([t for t in self._tokens.values() if t.space_id == space_id])
 
     def revoke_user(self, user_id: str) -> int:
-        """Make a person's own tokens worthless, not those that belong to a space; returns how many."""
+        """Make a person's own tokens worthless, not those of a space; returns how many."""
         return self._revoke(
             [t for t in self._tokens.values() if t.user_id == user_id and t.space_id is None]
         )

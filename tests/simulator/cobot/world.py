@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tests.simulator.checks import Fields, Json
@@ -130,7 +131,7 @@ def _read_space(side: CobotSide, value: object, where: str) -> None:
     space = Space(id_, subdomain, subdomain.title(), "de-DE", "DE", "Europe/Berlin")
     set_space_field(space, given)
     side.spaces[id_] = space
-    makers = (
+    makers: tuple[tuple[str, Callable[[Any, str], Json]], ...] = (
         ("memberships", lambda entry, at: people.membership(side, space, entry, at)),
         ("teams", lambda entry, at: people.team(side, entry, at)),
         ("contacts", lambda entry, at: people.contact(side, entry, at)),
@@ -181,8 +182,8 @@ def _read_state_keys(space: Space, given: Fields) -> None:
             active=entry.flag("active", default=True),
         )
     for place, value in enumerate(given.many("deliveries")):
-        known = ("event", "url", "callback_url", "attempts", "next_at")
-        entry = Fields(value, f"{given.where}.deliveries[{place}]", known)
+        keys = ("event", "url", "callback_url", "attempts", "next_at")
+        entry = Fields(value, f"{given.where}.deliveries[{place}]", keys)
         space.deliveries.append(
             Delivery(
                 event=entry.text("event"),

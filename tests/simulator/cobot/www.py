@@ -135,7 +135,7 @@ def _own_token(side: CobotSide, caller: Token, value: str) -> Token:
 
 
 def _redirect_uri(client: OAuthClient | None) -> str | None:
-    """Return where the login may send the browser, or None when the app never named that address."""
+    """Return where the login may send the browser, or None for an address not registered."""
     wanted = request.args.get("redirect_uri")
     if client is None:
         return None
