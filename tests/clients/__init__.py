@@ -1,0 +1,1 @@
+"""The clients against canned answers and against a peer that misbehaves."""
