@@ -262,7 +262,6 @@ def test_a_connection_that_nobody_accepts_means_that_nothing_was_sent(quick):
         for caller in callers:
             caller.setblocking(False)
             caller.connect_ex(full.getsockname())
-        time.sleep(0.05)
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
         calls = Transport(url, "sevdesk", {}, quick, token_key=TOKEN)
         with pytest.raises(TemporaryError, match="ConnectTimeoutError"):
