@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import time as time_of_day
@@ -24,6 +25,7 @@ from portal.embedded import EmbeddedValkey
 from portal.supervisor import Process, ProcessFailed, Supervisor
 
 START_SECONDS = 60
+LOCK = "supervisor.lock"
 CLIENT_ID, CLIENT_SECRET = "demo", "demo-secret"
 SIMULATOR_SETTINGS = ("COBOT_WWW_URL", "COBOT_API_URL", "COBOT_SPACE_URL", "SEVDESK_API_URL")
 
@@ -70,7 +72,7 @@ class Stack:
         self.supervisor = Supervisor(
             folder=parts.ROOT,
             log_folder=self.log_folder,
-            lock=self.folder / "supervisor.lock",
+            lock=self.folder / LOCK,
             leftovers=self._valkey.leftovers,
         )
 
@@ -111,6 +113,15 @@ class Stack:
         ):
             self._run(process)
         self.wait_until(self._is_ready, "the portal to be ready", seconds=START_SECONDS)
+
+    def make_empty(self) -> None:
+        """Remove what an earlier stack left in the folder, a server that still runs included."""
+        self._valkey.end_left_behind()
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
 
     def stop(self) -> None:
         """End everything and remove the database that was made for this stack."""
