@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     event,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -149,3 +150,22 @@ class Amount(TypeDecorator[Decimal]):
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
 """Row ids: 64 bits on PostgreSQL; on SQLite only INTEGER counts up by itself."""
+
+
+def insert_or_update(
+    model: type[Base],
+    values: Mapping[str, Any],
+    *,
+    unique: Sequence[str],
+    change: Mapping[str, Any],
+) -> Any:
+    """Return an INSERT that changes the standing row instead when the unique columns exist.
+
+    An empty `change` leaves a standing row as it is. Both engines have the clause, each with an
+    insert of its own in SQLAlchemy.
+    """
+    insert = sqlite.insert if db.engine.dialect.name == "sqlite" else postgresql.insert
+    statement: Any = insert(model).values(**values)
+    if not change:
+        return statement.on_conflict_do_nothing(index_elements=list(unique))
+    return statement.on_conflict_do_update(index_elements=list(unique), set_=dict(change))

@@ -16,10 +16,11 @@ QUEUES = (INTERACTIVE, DRAIN, BACKFILL)
 """Each worker listens to exactly one of them: only then RQ moves a job without a gap."""
 
 DRAIN_JOB = "jobs.drain.drain_space"
+CATCH_UP_JOB = "jobs.upkeep.catch_up"
 """Jobs are named by their dotted path: portal never imports jobs."""
 DRAIN_SECONDS = 20
 """How long one drain works before it makes room for another space."""
-JOB_TIMEOUT_SECONDS = 150
+JOB_TIMEOUT_SECONDS = 600
 """Longer than a drain and the slowest remote call together."""
 PENDING_SECONDS = 60
 """For so long a wake-up that is in the queue stands for all further ones."""
@@ -40,13 +41,20 @@ class JobQueue:
 
         A wake-up that already waits in the queue is not added a second time.
         """
+        return self._enqueue(DRAIN_JOB, space_id, queue)
+
+    def catch_up(self, space_id: int) -> bool:
+        """Ask a worker to compare the space with Cobot's list. Return False when Redis is away."""
+        return self._enqueue(CATCH_UP_JOB, space_id, BACKFILL)
+
+    def _enqueue(self, job: str, space_id: int, queue: str) -> bool:
         try:
             mark = self._mark(space_id, queue)
             if not self.redis.set(mark, "1", nx=True, ex=PENDING_SECONDS):
                 return True
             try:
                 self.queue(queue).enqueue(
-                    DRAIN_JOB,
+                    job,
                     space_id,
                     queue,
                     job_timeout=JOB_TIMEOUT_SECONDS,

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from portal.sevdesk.records import VoucherDraft, VoucherPosition
 from portal.sync.accounts import AccountMatch
@@ -106,7 +107,7 @@ class VoucherPlan:
             filename=filename,
         )
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, Any]:
         """Return what the history keeps of this decision: JSON, without names of people.
 
         Line texts are left out (Cobot's may name a member). Places are counted from 1.

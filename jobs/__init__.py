@@ -1,0 +1,1 @@
+"""What a worker runs: thin, each takes ids, reads fresh rows and calls one service."""

@@ -1,0 +1,34 @@
+"""The application context of a job, made once per process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from flask import Flask, has_app_context
+
+from portal.core import create_core
+from portal.database import db
+
+
+@cache
+def _app() -> Flask:
+    return create_core()
+
+
+@contextmanager
+def job_context() -> Iterator[None]:
+    """Run a job inside an application: the worker's own, or one that this process makes once.
+
+    So plain `rq worker drain` runs our jobs as `flask rq worker drain` does, and connections to
+    the remote sides live as long as the process.
+    """
+    if has_app_context():
+        try:
+            yield
+        finally:
+            db.session.remove()
+        return
+    with _app().app_context():
+        yield

@@ -1,0 +1,18 @@
+"""Working through what is due in a space."""
+
+from __future__ import annotations
+
+from jobs.context import job_context
+from portal.core import core
+from portal.services.drain import drain
+
+
+def drain_space(space_id: int, queue: str) -> None:
+    """Work in one space for a while, then go to the end of the queue if more is due.
+
+    Safe to run twice: a second one finds the lock taken and leaves.
+    """
+    with job_context():
+        core().queue.started(space_id, queue=queue)
+        if drain(space_id):
+            core().queue.wake(space_id)

@@ -1,0 +1,155 @@
+"""Commands: `flask <noun> <verb>`. Each calls one service and prints one line per result."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+from redis import Redis
+from rq.utils import import_attribute
+from sqlalchemy import select
+
+from portal.cli_up import up_command
+from portal.core import core
+from portal.crypto import new_key
+from portal.database import db
+from portal.jobqueue import QUEUES
+from portal.models import HistoryLine, InvoiceSync, Space
+from portal.services import drain, retry, upkeep
+
+WORKER_CLASS = "jobs.worker.StayingWorker"
+"""Named by its path: portal never imports jobs."""
+
+rq = AppGroup("rq", help="Workers of the queues.")
+upkeep_group = AppGroup("upkeep", help="Keeping everything going.")
+spaces = AppGroup("spaces", help="The spaces of this portal.")
+invoice_group = AppGroup("invoice", help="One invoice of a space.")
+sync_group = AppGroup("sync", help="Working in the foreground.")
+keys = AppGroup("keys", help="Keys that seal the tokens.")
+
+
+def register_commands(app: Flask) -> None:
+    """Add all commands to the application's command line."""
+    for group in (rq, upkeep_group, spaces, invoice_group, sync_group, keys):
+        app.cli.add_command(group)
+    app.cli.add_command(up_command)
+
+
+@rq.command("worker")
+@click.argument("queue", type=click.Choice(QUEUES))
+@click.option("--burst", is_flag=True, help="End when the queue is empty.")
+def run_worker(queue: str, burst: bool) -> None:
+    """Work on exactly one queue until told to stop (SIGTERM ends after the job at hand)."""
+    worker_class = import_attribute(WORKER_CLASS)
+    # A connection of its own: a worker waits on it for longer than a web request may.
+    connection = Redis.from_url(core().config.redis_url.get_secret_value())
+    worker = worker_class(
+        [core().queue.queue(queue).name],
+        connection=connection,
+        serializer="json",
+        worker_ttl=30,
+        maintenance_interval=30,
+    )
+    worker.work(burst=burst, logging_level=None)
+
+
+@upkeep_group.command("run")
+def run_upkeep() -> None:
+    """Wake what is due and tidy up, until told to stop."""
+    stopping = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    upkeep.run(lambda: stopping)
+
+
+@spaces.command("list")
+def list_spaces() -> None:
+    """Print every space, its state and its pause."""
+    for space in db.session.scalars(select(Space).order_by(Space.subdomain)):
+        state = "connected" if space.is_connected else "not connected"
+        if space.is_paused:
+            state = f"paused: {space.pause_code}"
+        click.echo(f"{space.subdomain}\t{state}\t{space.name}")
+
+
+@invoice_group.command("show")
+@click.argument("space")
+@click.argument("number")
+def show_invoice(space: str, number: str) -> None:
+    """Print an invoice's state and its history."""
+    found = _space(space)
+    for invoice in _invoices(found, number):
+        _print_invoice(invoice)
+
+
+@invoice_group.command("retry")
+@click.argument("space")
+@click.argument("number")
+def retry_invoice(space: str, number: str) -> None:
+    """Make an invoice due now."""
+    found = _space(space)
+    for invoice in _invoices(found, number):
+        done = retry.retry_invoice(found, invoice.cobot_invoice_id, actor="support:cli")
+        click.echo(f"{number}\t{'due now' if done else f'nothing to retry: {invoice.state}'}")
+
+
+@sync_group.command("run")
+@click.argument("space")
+def run_sync(space: str) -> None:
+    """Work through what is due in a space, in the foreground."""
+    found = _space(space)
+    while drain.drain(found.id):
+        pass
+    db.session.refresh(found)
+    when = found.wake_at.isoformat(timespec="seconds") if found.wake_at else "nothing is due"
+    click.echo(f"{found.subdomain}\tnext: {when}")
+
+
+@keys.command("new")
+def make_key() -> None:
+    """Print a new key for TOKEN_KEYS."""
+    click.echo(new_key())
+
+
+def _space(subdomain: str) -> Space:
+    space = db.session.scalar(select(Space).where(Space.subdomain == subdomain))
+    if space is None:
+        raise click.ClickException(f"There is no space {subdomain}; see: flask spaces list")
+    return space
+
+
+def _invoices(space: Space, number: str) -> list[InvoiceSync]:
+    found = db.session.scalars(
+        select(InvoiceSync)
+        .where(InvoiceSync.space_id == space.id, InvoiceSync.number == number)
+        .order_by(InvoiceSync.id)
+    ).all()
+    if not found:
+        raise click.ClickException(f"{space.subdomain} has no invoice {number} here.")
+    return list(found)
+
+
+def _print_invoice(invoice: InvoiceSync) -> None:
+    click.echo(
+        f"{invoice.number}\t{invoice.state}\t{invoice.cause_code or '-'}\t"
+        f"{invoice.gross} {invoice.currency}\treceipt {invoice.sevdesk_voucher_id or '-'}"
+    )
+    lines = db.session.scalars(
+        select(HistoryLine)
+        .where(
+            HistoryLine.space_id == invoice.space_id, HistoryLine.invoice_id == invoice.id
+        )
+        .order_by(HistoryLine.id)
+    )
+    for line in lines:
+        facts = " ".join(f"{name}={value}" for name, value in line.facts.items())
+        when = line.at.isoformat(timespec="seconds")
+        click.echo(f"  {when}\t{line.actor}\t{line.step}\t{line.outcome}\t{facts}")

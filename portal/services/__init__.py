@@ -1,0 +1,1 @@
+"""What we do: the place where database, clients and rules meet, one verb each."""

@@ -1,0 +1,86 @@
+"""Budgets of calls: never more than the limit in any window, over all workers.
+
+The times of the latest calls stand in the database, so that neither a lost Redis nor a restart
+makes a budget full again. Nothing sleeps here: who gets no call is told when to come back.
+Sources: Cobot counts 60 calls a minute per user and endpoint; sevdesk publishes no limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from portal.core import core
+from portal.database import db, insert_or_update
+from portal.errors import BudgetExhausted
+from portal.models import Budget
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `calls` in any `window_seconds`; 0 calls means no limit."""
+
+    calls: int
+    window_seconds: float
+
+
+def cobot_limit() -> Limit:
+    return Limit(core().config.cobot_calls_per_minute, 60.0)
+
+
+def sevdesk_limit() -> Limit:
+    """Return the limit per sevdesk token; a rate below one call a second gets a longer window."""
+    rate = core().config.sevdesk_calls_per_second
+    if rate <= 0:
+        return Limit(0, 1.0)
+    calls = max(1, int(rate))
+    return Limit(calls, calls / rate)
+
+
+def take(key: str, limit: Limit) -> None:
+    """Take one call out of the budget, in a transaction of its own.
+
+    Raises BudgetExhausted with the seconds until there is one again.
+    """
+    if limit.calls == 0:
+        return
+    with db.engine.begin() as connection:
+        connection.execute(
+            insert_or_update(Budget, {"key": key, "calls": []}, unique=("key",), change={})
+        )
+        row = connection.execute(
+            select(Budget.calls, Budget.blocked_until).where(Budget.key == key).with_for_update()
+        ).one()
+        now = time.time()
+        wait = _wait(row.calls, row.blocked_until, limit, now)
+        if wait <= 0:
+            recent = [at for at in row.calls if at > now - limit.window_seconds]
+            connection.execute(update(Budget).where(Budget.key == key).values(calls=[*recent, now]))
+    if wait > 0:
+        raise BudgetExhausted("our own limit of calls", retry_after_seconds=wait)
+
+
+def block(key: str, seconds: float) -> None:
+    """Let nobody call with this key for a while: the remote side asked for it (Retry-After)."""
+    until = time.time() + seconds
+    with db.engine.begin() as connection:
+        connection.execute(
+            insert_or_update(
+                Budget,
+                {"key": key, "calls": [], "blocked_until": until},
+                unique=("key",),
+                change={"blocked_until": until},
+            )
+        )
+
+
+def _wait(calls: Sequence[float], blocked_until: float | None, limit: Limit, now: float) -> float:
+    """Return the seconds until the next call is allowed, 0 or less when it is allowed now."""
+    wait = (blocked_until or 0.0) - now
+    if len(calls) >= limit.calls:
+        # The call that must have left the window before another one may begin.
+        wait = max(wait, calls[-limit.calls] + limit.window_seconds - now)
+    return wait

@@ -1,0 +1,87 @@
+"""The nightly comparison with Cobot's list: what no webhook told us is found here."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import structlog
+from sqlalchemy import select
+
+from portal.core import core
+from portal.database import db, utcnow
+from portal.errors import BudgetExhausted, PermanentError, RemoteError
+from portal.models import InvoiceSync, Space
+from portal.services import clients, pauses, record, subscriptions
+from portal.services.clients import Remotes
+
+log = structlog.get_logger(__name__)
+
+WINDOW = timedelta(days=45)
+"""How far back the nightly list reaches: Cobot knows no "changed since", so a window is read anew,
+longer than a month so that a monthly run is always in it."""
+
+
+def catch_up(space_id: int) -> int:
+    """Renew the subscriptions and add the invoices that we do not know; return how many.
+
+    Reads from the space's start date, at most WINDOW back. What cannot be done now is left for the
+    next round. Source of the list: https://dev.cobot.me (GET /spaces/{id}/invoices).
+    """
+    space = db.session.get(Space, space_id, populate_existing=True)
+    db.session.commit()
+    if space is None or not space.is_connected or space.is_paused:
+        return 0
+    today = utcnow().astimezone(core().config.zone).date()
+    try:
+        subscriptions.renew(space)
+        remotes = clients.remotes_of(space)
+        db.session.commit()
+        added = _compare(space, remotes, today)
+    except BudgetExhausted as err:
+        log.info("catching up goes on later", space=space_id, error=str(err))
+        return 0
+    except RemoteError as err:
+        db.session.rollback()
+        log.warning("catching up failed", space=space_id, error=str(err))
+        if isinstance(err, PermanentError) and (code := pauses.cause_of(err)):
+            pauses.pause(db.session.get_one(Space, space_id), code)
+        return 0
+    night_is_over = utcnow().astimezone(core().config.zone).time() >= core().config.catch_up_at
+    if night_is_over:
+        space.caught_up_on = today
+    record.note(space_id, "caught_up", "done", added=added)
+    db.session.commit()
+    if added:
+        core().queue.wake(space_id)
+    return added
+
+
+def _compare(space: Space, remotes: Remotes, today: date) -> int:
+    start = max(space.start_date or today, today - WINDOW)
+    added = 0
+    page, pages = 1, 1
+    while page <= pages:
+        # To the end of tomorrow: the space's zone may be ahead of ours.
+        listed = remotes.cobot.invoices(space.cobot_id, start, today + timedelta(days=1), page)
+        pages = listed.total_pages
+        added += _add_unknown(space, [invoice.id for invoice in listed.invoices])
+        page += 1
+    return added
+
+
+def _add_unknown(space: Space, cobot_ids: list[str]) -> int:
+    known = set(
+        db.session.scalars(
+            select(InvoiceSync.cobot_invoice_id).where(
+                InvoiceSync.space_id == space.id, InvoiceSync.cobot_invoice_id.in_(cobot_ids)
+            )
+        )
+    )
+    missing = [one for one in cobot_ids if one not in known]
+    for cobot_id in missing:
+        invoice = record.add_invoice(space.id, cobot_id, announced_at=utcnow())
+        record.note(space.id, "announced", "done", invoice=invoice, event="found_in_list")
+    if missing:
+        space.wake_at = utcnow()
+    db.session.commit()
+    return len(missing)

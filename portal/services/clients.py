@@ -1,0 +1,99 @@
+"""Clients for a space: its own tokens, our budgets, one way to count every call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from portal.cobot.client import CobotClient, CobotUrls
+from portal.core import core
+from portal.crypto import digest
+from portal.database import db
+from portal.errors import BudgetExhausted, PermanentError, TemporaryError
+from portal.models import Space
+from portal.services import budgets, vault
+from portal.sevdesk.client import SevdeskClient
+from portal.transport import Call, Hooks
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Remotes:
+    cobot: CobotClient
+    sevdesk: SevdeskClient
+
+
+def remotes_of(space: Space) -> Remotes:
+    """Return both clients of a connected space. Raises SealBroken when its tokens do not open."""
+    return Remotes(cobot=cobot_of(space), sevdesk=sevdesk_of(space))
+
+
+def cobot_of(space: Space) -> CobotClient:
+    token = vault.get(space, "cobot_token")
+    if token is None:
+        raise PermanentError("the space has no Cobot token", remote="cobot")
+    return cobot_with(token, subdomain=space.subdomain, user_id=space.cobot_user_id)
+
+
+def sevdesk_of(space: Space) -> SevdeskClient:
+    token = vault.get(space, "sevdesk_token")
+    if token is None:
+        raise PermanentError("the space has no sevdesk token", remote="sevdesk")
+    return sevdesk_with(token)
+
+
+def cobot_with(
+    token: str, *, subdomain: str | None = None, user_id: str | None = None
+) -> CobotClient:
+    """Return a client for a token at hand; Cobot counts calls per user, else per token."""
+    config = core().config
+    return CobotClient(
+        CobotUrls(www=config.cobot_www_url, api=config.cobot_api_url, space=config.cobot_space_url),
+        token,
+        subdomain,
+        sessions=core().sessions,
+        hooks=_hooks(f"cobot|{user_id or digest(token)}", per_endpoint=True),
+    )
+
+
+def sevdesk_with(token: str) -> SevdeskClient:
+    """Return a client for a token at hand."""
+    return SevdeskClient(
+        core().config.sevdesk_api_url,
+        token,
+        sessions=core().sessions,
+        hooks=_hooks(f"sevdesk|{digest(token)}", per_endpoint=False),
+    )
+
+
+def slow_down(space: Space, error: TemporaryError) -> None:
+    """Honour a Retry-After for everybody who calls with the same budget."""
+    if error.retry_after_seconds is None or isinstance(error, BudgetExhausted):
+        return
+    if error.remote == "cobot":
+        key = f"cobot|{space.cobot_user_id}|{error.endpoint}"
+    else:
+        key = f"sevdesk|{space.sevdesk_token_key}"
+    budgets.block(key, error.retry_after_seconds)
+
+
+def _hooks(owner: str, *, per_endpoint: bool) -> Hooks:
+    def before(call: Call) -> None:
+        # A transaction held over a remote call would block every other writer meanwhile.
+        if db.session().in_transaction():
+            raise RuntimeError(f"commit before you call out: {call.endpoint}")
+        limit = budgets.cobot_limit() if call.remote == "cobot" else budgets.sevdesk_limit()
+        budgets.take(f"{owner}|{call.endpoint}" if per_endpoint else owner, limit)
+
+    def after(call: Call, status_code: int | None, seconds: float) -> None:
+        log.debug(
+            "remote call",
+            remote=call.remote,
+            endpoint=call.endpoint,
+            status=status_code,
+            milliseconds=round(seconds * 1000),
+        )
+
+    return Hooks(before=before, after=after)

@@ -1,0 +1,141 @@
+"""Working through all that is due in one space, one call at a time."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import func, select, update
+
+from portal.crypto import SealBroken
+from portal.database import db, utcnow
+from portal.jobqueue import DRAIN_SECONDS
+from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
+from portal.services import clients, inbox, invoices, members, pauses
+from portal.services.locks import Lock, LockLost, space_lock
+from portal.services.work import LeaveSpace, Work
+
+log = structlog.get_logger(__name__)
+
+RENEW_SUBSCRIPTIONS = timedelta(minutes=1)
+"""How soon a space whose subscriptions could not be made is looked at again."""
+
+
+def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
+    """Work in one space for so many seconds at the most; return whether more is due at once.
+
+    Safe to run twice: the second one finds the lock taken and leaves.
+    """
+    with space_lock(space_id) as lock:
+        if lock is None:
+            return False
+        try:
+            until = _work_through(space_id, lock, seconds)
+            return _set_alarm(space_id, lock, until)
+        except LockLost as err:
+            db.session.rollback()
+            log.warning("lock lost, leaving", space=space_id, error=str(err))
+            return False
+
+
+def _work_through(space_id: int, lock: Lock, seconds: float) -> datetime | None:
+    """Work until nothing is due or the time is up; return before when nothing can be done."""
+    end = time.monotonic() + seconds
+    space = db.session.get(Space, space_id, populate_existing=True)
+    db.session.commit()
+    if space is None or not space.is_connected:
+        return None
+    inbox.take_in(space_id)
+    if not pauses.may_work(space):
+        return space.probe_at
+    try:
+        work = Work(space, clients.remotes_of(space), lock)
+    except SealBroken:
+        pauses.pause(space, "token_unreadable")
+        return space.probe_at
+    finally:
+        db.session.commit()
+    try:
+        while time.monotonic() < end:
+            _stop_if_disconnected(work)
+            if not _next(work):
+                return None
+            inbox.take_in(space_id)
+    except LeaveSpace as leaving:
+        return leaving.until
+    return None
+
+
+def _next(work: Work) -> bool:
+    """Do the one thing that is most due: members before invoices, oldest first."""
+    space_id = work.space.id
+    now = utcnow()
+    member = db.session.scalar(
+        select(MemberSync)
+        .where(MemberSync.space_id == space_id, MemberSync.next_try_at <= now)
+        .order_by(MemberSync.id)
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    if member is not None:
+        db.session.commit()
+        members.sync(work, member)
+        return True
+    invoice = db.session.scalar(
+        select(InvoiceSync)
+        .where(InvoiceSync.space_id == space_id, InvoiceSync.next_try_at <= now)
+        .order_by(InvoiceSync.id)
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    db.session.commit()
+    if invoice is None:
+        return False
+    invoices.sync(work, invoice)
+    return True
+
+
+def _stop_if_disconnected(work: Work) -> None:
+    """Leave when an admin disconnected or changed the space since this drain began."""
+    token_key = work.space.sevdesk_token_key
+    db.session.refresh(work.space)
+    db.session.commit()
+    if not work.space.is_connected or work.space.sevdesk_token_key != token_key:
+        raise LeaveSpace(utcnow())
+
+
+def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:
+    """Keep when the space is to be woken next; return whether that is now.
+
+    The space's row is locked first, so that a hook that comes meanwhile is seen here or sets the
+    alarm itself.
+    """
+    db.session.execute(
+        update(Space)
+        .where(Space.id == space_id)
+        .values(wake_at=Space.wake_at)
+        .execution_options(synchronize_session=False)
+    )
+    space = db.session.get(Space, space_id, populate_existing=True)
+    if space is None or not space.is_connected:
+        db.session.commit()
+        return False
+    now = utcnow()
+    due = [
+        db.session.scalar(select(func.min(model.next_try_at)).where(model.space_id == space_id))
+        for model in (MemberSync, InvoiceSync)
+    ]
+    if db.session.scalar(
+        select(InboxEvent.id)
+        .where(InboxEvent.space_id == space_id, InboxEvent.handled_at.is_(None))
+        .limit(1)
+    ):
+        due.append(now)
+    first = min((at for at in due if at is not None), default=None)
+    if first is not None and until is not None:
+        first = max(first, until)
+    space.wake_at = first
+    lock.confirm()
+    db.session.commit()
+    return first is not None and first <= now

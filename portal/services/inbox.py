@@ -1,0 +1,108 @@
+"""From what Cobot announced to the rows that are worked on."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from portal.database import db, insert_or_update, utcnow
+from portal.models import InboxEvent, InvoiceSync, MemberSync, State
+from portal.services import record
+
+BATCH = 500
+
+
+def take_in(space_id: int) -> int:
+    """Turn the open events of a space into rows that are due; return how many. Commits."""
+    events = db.session.scalars(
+        select(InboxEvent)
+        .where(InboxEvent.space_id == space_id, InboxEvent.handled_at.is_(None))
+        .order_by(InboxEvent.id)
+        .limit(BATCH)
+        .execution_options(populate_existing=True)
+    ).all()
+    for event in events:
+        if event.event == "confirmed_membership":
+            add_member(space_id, event)
+        else:
+            _invoice_event(space_id, event)
+        event.handled_at = utcnow()
+    db.session.commit()
+    return len(events)
+
+
+def add_member(space_id: int, event: InboxEvent) -> None:
+    """Add the row of a member that we did not know, due at once."""
+    added = db.session.execute(
+        insert_or_update(
+            MemberSync,
+            {
+                "space_id": space_id,
+                "cobot_membership_id": event.remote_id,
+                "state": State.WAITING,
+                "next_try_at": utcnow(),
+                "created_at": event.first_seen_at,
+            },
+            unique=("space_id", "cobot_membership_id"),
+            change={},
+        ).returning(MemberSync.id)
+    ).scalar_one_or_none()
+    if added is None:
+        return
+    member = db.session.get(MemberSync, added)
+    record.note(
+        space_id,
+        "announced",
+        "done",
+        member=member,
+        actor=record.COBOT,
+        at=event.first_seen_at,
+        event=event.event,
+    )
+
+
+def _invoice_event(space_id: int, event: InboxEvent) -> None:
+    invoice = db.session.scalar(
+        select(InvoiceSync)
+        .where(InvoiceSync.space_id == space_id, InvoiceSync.cobot_invoice_id == event.remote_id)
+        .execution_options(populate_existing=True)
+    )
+    if event.event == "created_invoice":
+        if invoice is None:
+            invoice = record.add_invoice(
+                space_id, event.remote_id, announced_at=event.first_seen_at
+            )
+            _note(space_id, invoice, event, "announced", "done")
+        return
+    if invoice is None:
+        # Only a new invoice starts a sync; a change of one that we do not have is none of ours.
+        return
+    is_booked = invoice.sevdesk_voucher_id is not None
+    if is_booked:
+        # Edits are not synced (the help page says so), but nobody shall overlook them.
+        invoice.changed_in_cobot = event.event
+        record.touch(invoice)
+        _note(space_id, invoice, event, "changed_in_cobot", "noticed")
+    elif event.event in {"updated_invoice", "deleted_invoice"} and invoice.state in (
+        State.WAITING,
+        State.FAILED,
+    ):
+        # Nothing is booked yet: the change may be the repair, or the end of the matter.
+        invoice.next_try_at = utcnow()
+        if event.event == "deleted_invoice":
+            invoice.changed_in_cobot = event.event
+        record.set_state(invoice, State.WAITING)
+        _note(space_id, invoice, event, "changed_in_cobot", "done")
+    else:
+        _note(space_id, invoice, event, "changed_in_cobot", "noticed")
+
+
+def _note(space_id: int, invoice: InvoiceSync, event: InboxEvent, step: str, outcome: str) -> None:
+    record.note(
+        space_id,
+        step,
+        outcome,
+        invoice=invoice,
+        actor=record.COBOT,
+        at=event.first_seen_at if step == "announced" else event.last_seen_at,
+        event=event.event,
+    )

@@ -1,0 +1,171 @@
+"""Locks across workers: one drain per space, one new customer number per sevdesk client.
+
+PostgreSQL: an advisory lock on a connection of its own; a dead worker frees it at once, a stopped
+one keeps it. SQLite (one host): a row with owner, expiry and a fencing number; a dead owner's row
+is taken over at once, a stopped one's after its expiry, and the stopped one is told by `confirm`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import or_, select, text, update
+from sqlalchemy.engine import Connection
+
+from portal.database import db, insert_or_update, utcnow
+from portal.errors import PortalError
+from portal.models import Lease
+
+LEASE = timedelta(seconds=120)
+"""Longer than the slowest remote call; renewed by every confirm."""
+
+
+class LockLost(PortalError):
+    """Somebody else holds the lock now: stop, and write nothing more."""
+
+
+class Lock:
+    """A lock that this worker holds."""
+
+    def confirm(self) -> None:
+        """Make sure, within the caller's transaction, that the lock is still ours.
+
+        Raises LockLost.
+        """
+        raise NotImplementedError
+
+
+@contextmanager
+def space_lock(space_id: int) -> Iterator[Lock | None]:
+    """Hold the lock of a space; None when another worker has it."""
+    with _lock(f"space:{space_id}") as lock:
+        yield lock
+
+
+@contextmanager
+def number_lock(sevdesk_client: str) -> Iterator[Lock | None]:
+    """Hold the lock for new customer numbers of a sevdesk client; None when another has it.
+
+    sevdesk computes the next number and does not reserve it.
+    """
+    with _lock(f"customer-number:{sevdesk_client}") as lock:
+        yield lock
+
+
+@contextmanager
+def _lock(name: str) -> Iterator[Lock | None]:
+    take = _advisory_lock if db.engine.dialect.name == "postgresql" else _lease
+    with take(name) as lock:
+        yield lock
+
+
+class _AdvisoryLock(Lock):
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def confirm(self) -> None:
+        # The lock lives as long as its connection: ask whether that still stands.
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except Exception as err:
+            raise LockLost("the connection that held the lock is gone") from err
+
+
+@contextmanager
+def _advisory_lock(name: str) -> Iterator[Lock | None]:
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        held = connection.execute(
+            text("SELECT pg_try_advisory_lock(:key)"), {"key": key}
+        ).scalar_one()
+        if not held:
+            yield None
+            return
+        try:
+            yield _AdvisoryLock(connection)
+        finally:
+            if not connection.invalidated:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
+
+class _LeaseLock(Lock):
+    def __init__(self, name: str, owner: str, fence: int) -> None:
+        self._mine = (Lease.name == name, Lease.owner == owner, Lease.fence == fence)
+
+    def confirm(self) -> None:
+        renewed = db.session.execute(
+            update(Lease).where(*self._mine).values(expires_at=utcnow() + LEASE)
+        )
+        if renewed.rowcount != 1:  # type: ignore[attr-defined]
+            raise LockLost("the lease went to another worker")
+
+    def release(self) -> None:
+        with db.engine.begin() as connection:
+            connection.execute(update(Lease).where(*self._mine).values(owner=None, expires_at=None))
+
+
+@contextmanager
+def _lease(name: str) -> Iterator[Lock | None]:
+    owner = f"{os.getpid()}:{_birth(os.getpid())}:{secrets.token_hex(8)}"
+    with db.engine.begin() as connection:
+        connection.execute(
+            insert_or_update(Lease, {"name": name, "fence": 0}, unique=("name",), change={})
+        )
+        holder = connection.execute(select(Lease.owner).where(Lease.name == name)).scalar_one()
+        free = or_(Lease.owner.is_(None), Lease.expires_at < utcnow())
+        if holder and not _is_alive(holder):
+            free = or_(free, Lease.owner == holder)
+        fence = connection.execute(
+            update(Lease)
+            .where(Lease.name == name, free)
+            .values(owner=owner, fence=Lease.fence + 1, expires_at=utcnow() + LEASE)
+            .returning(Lease.fence)
+        ).scalar_one_or_none()
+    if fence is None:
+        yield None
+        return
+    lock = _LeaseLock(name, owner, fence)
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+def _is_alive(owner: str) -> bool:
+    """Say whether the process that took a lease still runs (same host: SQLite knows no other)."""
+    pid, birth, _ = owner.split(":")
+    return _birth(int(pid)) == birth
+
+
+def _birth(pid: int) -> str:
+    """Return a mark of a process that a later one of the same number does not have; "" if gone."""
+    if pid == os.getpid():
+        return _own_birth(pid)
+    return _read_birth(pid)
+
+
+@cache
+def _own_birth(pid: int) -> str:
+    return _read_birth(pid)
+
+
+def _read_birth(pid: int) -> str:
+    try:
+        # Field 22 of /proc/<pid>/stat is the start time; the name before it may hold blanks.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "alive"
+    return "alive"

@@ -1,0 +1,116 @@
+"""Looking for a receipt in sevdesk: before one is made, and after an answer was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import select
+
+from portal.core import core
+from portal.database import db, utcnow
+from portal.models import InvoiceSync, PersonName, State, Step
+from portal.money import to_cents
+from portal.services import activities, record
+from portal.services.work import Work, fail, note_row
+from portal.sevdesk.records import Voucher
+from portal.sync.causes import Cause
+from portal.sync.plans import EXPENSE, VoucherPlan
+
+
+def next_look_at(row: InvoiceSync) -> datetime:
+    """Return when the next look for a lost answer is due: LOOKS_SECONDS after it was sent."""
+    waits = core().config.looks_seconds
+    assert row.sent_at is not None
+    return row.sent_at + timedelta(seconds=waits[min(row.looks, len(waits) - 1)])
+
+
+def find(work: Work, row: InvoiceSync, number: str, credit_debit: str) -> Sequence[Voucher]:
+    """Return the receipts of this number that belong to no other invoice of the sevdesk client."""
+    db.session.commit()
+    found = work.remotes.sevdesk.find_vouchers(number, credit_debit)
+    if not found:
+        return ()
+    owned = set(
+        db.session.scalars(
+            select(InvoiceSync.sevdesk_voucher_id).where(
+                # All spaces of this sevdesk client: two of them may share one.
+                InvoiceSync.sevdesk_client == work.space.sevdesk_client,
+                InvoiceSync.sevdesk_voucher_id.in_([hit.id for hit in found]),
+                InvoiceSync.id != row.id,
+            )
+        )
+    )
+    db.session.commit()
+    return [hit for hit in found if hit.id not in owned]
+
+
+def is_the_same(voucher: Voucher, plan: VoucherPlan, contact_id: str | None, supplier: str) -> bool:
+    """Say whether a receipt is what the plan would make: date, gross and debtor agree."""
+    return (
+        voucher.voucher_date == plan.invoice_date
+        and to_cents(voucher.sum_gross) == to_cents(plan.voucher_gross)
+        and _same_debtor(voucher, contact_id, supplier)
+    )
+
+
+def look(work: Work, row: InvoiceSync) -> Voucher | None:
+    """Look for the receipt of a lost answer; return it when it is there.
+
+    After the last empty look the invoice is due for a new attempt. One with the number and other
+    figures is a person's to judge: nothing is booked.
+    """
+    assert row.sent_number is not None
+    assert row.sent_credit_debit is not None
+    if row.state == State.SENDING:
+        # A worker died between the commit and the answer.
+        record.set_state(row, State.UNKNOWN)
+        row.cause_code, row.cause_params = "checking", {}
+        note_row(row, "sent", "unknown")
+        work.commit()
+    found = find(work, row, row.sent_number, row.sent_credit_debit)
+    for hit in found:
+        if _is_ours(row, hit):
+            return hit
+    if found:
+        fail(
+            row,
+            Cause("number_taken", {"id": found[0].id, "number": row.sent_number}),
+            step="look",
+        )
+        row.step = Step.FETCHED
+        work.commit()
+        activities.tell(work, row)
+        return None
+    row.looks += 1
+    if row.looks < len(core().config.looks_seconds):
+        row.next_try_at = next_look_at(row)
+        record.touch(row)
+        note_row(row, "look", "later", looks=row.looks, next_try_at=row.next_try_at)
+    else:
+        row.next_try_at = utcnow()
+        row.step = Step.FETCHED
+        row.filename = None
+        record.set_state(row, State.WAITING)
+        note_row(row, "look", "done", looks=row.looks, found=0)
+    work.commit()
+    return None
+
+
+def _is_ours(row: InvoiceSync, voucher: Voucher) -> bool:
+    gross = row.gross or Decimal(0)
+    sent = -gross if row.sent_credit_debit == EXPENSE else gross
+    name = db.session.scalar(select(PersonName.name).where(PersonName.id == row.person_id))
+    db.session.commit()
+    return (
+        voucher.voucher_date == row.invoice_date
+        and to_cents(voucher.sum_gross) == to_cents(sent)
+        and _same_debtor(voucher, row.sent_contact_id, name or "")
+    )
+
+
+def _same_debtor(voucher: Voucher, contact_id: str | None, supplier: str) -> bool:
+    if contact_id is not None:
+        return voucher.supplier_id == contact_id
+    return voucher.supplier_id is None and (voucher.supplier_name or "").strip() == supplier.strip()

@@ -1,0 +1,295 @@
+"""One member on the way: contact found or made, address, e-mail, number back to Cobot, a note.
+
+POST /Contact is never repeated without looking: sevdesk accepts a used customer number.
+"""
+
+from __future__ import annotations
+
+import html
+from datetime import datetime, timedelta
+
+import structlog
+from flask_babel import gettext
+from sqlalchemy import update
+
+from portal.cobot.records import Membership
+from portal.core import core
+from portal.database import db, utcnow
+from portal.errors import (
+    Forbidden,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    RemoteError,
+)
+from portal.models import InvoiceSync, MemberSync, State
+from portal.services import locks, record
+from portal.services.sentences import language_of
+from portal.services.work import LeaveSpace, Work, fail, forget_cause, note_row
+from portal.sevdesk.records import Contact
+from portal.sync.accounts import fold_name
+from portal.sync.causes import Cause
+from portal.sync.contacts import (
+    AdoptContact,
+    address_draft,
+    contact_draft,
+    plan_member,
+)
+
+log = structlog.get_logger(__name__)
+
+NUMBER_LOCK_SECONDS = 1
+"""Soon enough to come again when another worker is making a contact in the same sevdesk."""
+
+
+def sync(work: Work, row: MemberSync) -> None:
+    """Bring one member as far as it gets now; whatever happens stands in its row and history.
+
+    Raises LeaveSpace when the space as a whole has to wait, LockLost when it is not ours any more.
+    """
+    step = "member_read"
+    try:
+        membership = _read(work, row)
+        if membership is None:
+            return
+        if row.contact_id is None:
+            step = "contact"
+            _link(work, row, membership)
+            if row.contact_id is None:
+                return
+        step = "address"
+        _complete(work, row, membership)
+        step = "number_written"
+        if _write_back(work, row, membership):
+            step = "note"
+            _note_in_feed(work, row)
+            _done(work, row)
+    except RemoteError as err:
+        work.settle(row, err, step)
+    else:
+        work.failures = 0
+
+
+def _read(work: Work, row: MemberSync) -> Membership | None:
+    try:
+        membership = work.remotes.cobot.membership(row.cobot_membership_id)
+    except NotFound as err:
+        row.state = State.SKIPPED
+        row.cause_code, row.cause_params = "member_deleted", {}
+        row.next_try_at = None
+        note_row(row, "member_read", "done", error=err)
+        work.commit()
+        return None
+    row.person_id = record.name_person(
+        row.space_id,
+        "memberships",
+        row.cobot_membership_id,
+        membership.address.company or membership.name,
+    )
+    if row.contact_id is None:
+        row.number_before = membership.customer_number
+    work.commit()
+    return membership
+
+
+def _link(work: Work, row: MemberSync, membership: Membership) -> None:
+    """Find the member's contact or make it; without one the row waits."""
+    if row.state in (State.SENDING, State.UNKNOWN):
+        found = _look_for_lost(work, row, membership)
+        if found is not None:
+            _keep(work, row, found, "found")
+        return
+    number = (membership.customer_number or "").strip()
+    why: str | None = None
+    if number:
+        hits = work.remotes.sevdesk.find_contacts(number)
+        known = [
+            (hit, work.remotes.sevdesk.emails_of(hit.id) if len(hits) == 1 else ()) for hit in hits
+        ]
+        decision = plan_member(membership, known)
+        if isinstance(decision, AdoptContact):
+            row.was_adopted = True
+            _keep(work, row, decision.contact, "adopted")
+            return
+        why = decision.why
+    _make(work, row, membership, why)
+
+
+def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) -> None:
+    client = work.space.sevdesk_client or ""
+    with locks.number_lock(client) as lock:
+        if lock is None:
+            row.next_try_at = utcnow() + timedelta(seconds=NUMBER_LOCK_SECONDS)
+            work.commit()
+            raise LeaveSpace(row.next_try_at)
+        number = work.remotes.sevdesk.next_customer_number()
+        row.state = State.SENDING
+        row.sent_number = number
+        row.sent_at = utcnow()
+        row.looks = 0
+        row.next_try_at = _next_look_at(row)
+        note_row(row, "contact_sending", "done", number=number, why=why)
+        lock.confirm()
+        work.commit()
+        try:
+            made = work.remotes.sevdesk.create_contact(contact_draft(membership, number))
+        except OutcomeUnknown as err:
+            row.state = State.UNKNOWN
+            row.cause_code, row.cause_params = "checking", {}
+            note_row(row, "contact", "unknown", error=err, next_try_at=row.next_try_at)
+            work.commit()
+            return
+        except Rejected as err:
+            message = {"message": err.message}
+            fail(row, Cause("contact_rejected", message), step="contact", error=err)
+            work.commit()
+            return
+        # Kept before the number is read back: should that fail, no second contact is made.
+        row.contact_id = made.id
+        row.contact_number = made.customer_number
+        work.commit()
+        # A person below an organisation was seen to get another number than the one sent.
+        real = work.remotes.sevdesk.contact(made.id)
+    _keep(work, row, real or made, "created")
+
+
+def _look_for_lost(work: Work, row: MemberSync, membership: Membership) -> Contact | None:
+    """Look for the contact of a lost answer, by the number sent, then by e-mail and name."""
+    assert row.sent_number is not None
+    draft = contact_draft(membership, row.sent_number)
+    names = {
+        fold_name(draft.organisation or ""),
+        fold_name(f"{draft.surename or ''} {draft.familyname or ''}"),
+    } - {""}
+    hits = list(work.remotes.sevdesk.find_contacts(row.sent_number))
+    if not hits and membership.email:
+        hits = list(work.remotes.sevdesk.find_contacts_by_email(membership.email))
+    for hit in hits:
+        if fold_name(hit.name) in names:
+            return hit
+    row.looks += 1
+    if row.looks < len(core().config.looks_seconds):
+        row.state = State.UNKNOWN
+        row.next_try_at = _next_look_at(row)
+        note_row(row, "look", "later", looks=row.looks, next_try_at=row.next_try_at)
+    else:
+        row.state = State.WAITING
+        row.next_try_at = utcnow()
+        note_row(row, "look", "done", looks=row.looks, found=0)
+    work.commit()
+    return None
+
+
+def _next_look_at(row: MemberSync) -> datetime:
+    waits = core().config.looks_seconds
+    assert row.sent_at is not None
+    return row.sent_at + timedelta(seconds=waits[min(row.looks, len(waits) - 1)])
+
+
+def _keep(work: Work, row: MemberSync, contact: Contact, step: str) -> None:
+    """Link the member to its contact; invoices that waited for it may go on."""
+    row.contact_id = contact.id
+    row.contact_number = contact.customer_number
+    row.state = State.WAITING
+    row.next_try_at = utcnow()
+    if row.was_adopted:
+        row.address_done = row.email_done = True
+    forget_cause(row)
+    note_row(row, f"contact_{step}", "done", contact=contact.id, number=contact.customer_number)
+    db.session.execute(
+        update(InvoiceSync)
+        .where(
+            InvoiceSync.space_id == row.space_id,
+            InvoiceSync.debtor_kind == "memberships",
+            InvoiceSync.debtor_id == row.cobot_membership_id,
+            InvoiceSync.state == State.WAITING,
+            InvoiceSync.member_waits > 0,
+        )
+        .values(next_try_at=utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    work.commit()
+
+
+def _complete(work: Work, row: MemberSync, membership: Membership) -> None:
+    """Add address and e-mail to a contact that we made; each is tried alone.
+
+    What sevdesk refuses is only noted. So is an unknown outcome: a second address would do more
+    harm than a missing one.
+    """
+    assert row.contact_id is not None
+    address = address_draft(membership)
+    if not row.address_done:
+        if address is not None:
+            try:
+                work.remotes.sevdesk.add_address(row.contact_id, address)
+            except (OutcomeUnknown, Rejected) as err:
+                note_row(row, "address", "failed", error=err)
+        row.address_done = True
+        work.commit()
+    if not row.email_done:
+        if membership.email:
+            try:
+                work.remotes.sevdesk.add_email(row.contact_id, membership.email)
+            except (OutcomeUnknown, Rejected) as err:
+                note_row(row, "email", "failed", error=err)
+        row.email_done = True
+        work.commit()
+
+
+def _write_back(work: Work, row: MemberSync, membership: Membership) -> bool:
+    """Write the contact's number to the Cobot member and read it back; False when it did not hold.
+
+    The number overwrites Cobot's own, as the help page says. A failure never holds an invoice.
+    """
+    number = row.contact_number
+    if number is None or row.number_written == number:
+        return True
+    if (membership.customer_number or "").strip() != number:
+        try:
+            work.remotes.cobot.write_customer_number(row.cobot_membership_id, number)
+        except (Rejected, NotFound) as err:
+            fail(row, Cause("number_not_written", {"number": number}), step="number", error=err)
+            work.commit()
+            return False
+        read_back = work.remotes.cobot.membership(row.cobot_membership_id).customer_number
+        if (read_back or "").strip() != number:
+            fail(row, Cause("number_not_written", {"number": number}), step="number")
+            work.commit()
+            return False
+    row.number_written = number
+    note_row(row, "number_written", "done", number=number, before=row.number_before)
+    work.commit()
+    return True
+
+
+def _note_in_feed(work: Work, row: MemberSync) -> None:
+    """Say once in Cobot's feed that the member is a sevdesk contact now."""
+    if row.note_posted or row.contact_number is None:
+        return
+    row.note_posted = True
+    work.commit()
+    with language_of(work.space):
+        said = gettext(
+            "sevdesk: the member was transferred as a contact, customer number %(number)s.",
+            number=row.contact_number,
+        )
+    try:
+        work.remotes.cobot.post_activity(
+            html.escape(said, quote=False), None, [row.cobot_membership_id]
+        )
+    except (OutcomeUnknown, Rejected, NotFound) as err:
+        note_row(row, "note", "failed", error=err)
+    except Forbidden as err:
+        work.space.messages_refused_at = work.space.messages_refused_at or utcnow()
+        note_row(row, "note", "failed", error=err)
+    else:
+        note_row(row, "note", "done")
+    work.commit()
+
+
+def _done(work: Work, row: MemberSync) -> None:
+    row.state = State.SYNCED
+    row.next_try_at = None
+    forget_cause(row)
+    work.commit()

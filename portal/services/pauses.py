@@ -1,0 +1,103 @@
+"""When a space as a whole cannot go on: why, since when, and when to try again."""
+
+from __future__ import annotations
+
+import html
+from datetime import timedelta
+
+import structlog
+from flask_babel import gettext
+
+from portal.core import core
+from portal.database import db, utcnow
+from portal.errors import (
+    Forbidden,
+    PermanentError,
+    RemoteError,
+    SpaceSuspended,
+    TokenRefused,
+)
+from portal.models import Space
+from portal.services import clients, record
+from portal.services.sentences import cause_sentence, fix_sentence, language_of
+
+log = structlog.get_logger(__name__)
+
+PROBE_EVERY = timedelta(minutes=10)
+
+
+TOLD_IN_COBOT = {"token_invalid", "sevdesk_plan"}
+
+
+def cause_of(error: PermanentError) -> str | None:
+    """Return why this error stops the whole space, None when it is about one thing only."""
+    if isinstance(error, TokenRefused):
+        return "cobot_revoked" if error.remote == "cobot" else "token_invalid"
+    if isinstance(error, SpaceSuspended):
+        return "space_suspended"
+    if isinstance(error, Forbidden):
+        return "cobot_forbidden" if error.remote == "cobot" else "sevdesk_plan"
+    return None
+
+
+def pause(space: Space, code: str) -> None:
+    """Stop work in the space until a probe succeeds or somebody saves a new token. Commits.
+
+    Cobot's feed tells of it once, where Cobot is not what is closed.
+    """
+    space.probe_at = utcnow() + PROBE_EVERY
+    is_new = space.pause_code != code
+    if is_new:
+        space.paused_at = utcnow()
+        space.pause_code = code
+        record.note(space.id, "paused", "failed", cause=code)
+        log.warning("space paused", space=space.id, cause=code)
+    db.session.commit()
+    if is_new and code in TOLD_IN_COBOT:
+        _tell(space, code)
+
+
+def _tell(space: Space, code: str) -> None:
+    with language_of(space):
+        said = " ".join(
+            filter(None, ("sevdesk:", cause_sentence(code, {}), fix_sentence(code, {})))
+        )
+        label = gettext("Open in the portal")
+    address = f"{core().config.public_url}/spaces/{space.subdomain}/sevdesk"
+    message = f'{html.escape(said, quote=False)} <a href="{address}">{html.escape(label)}</a>'
+    try:
+        cobot = clients.cobot_of(space)
+        db.session.commit()
+        cobot.post_activity(message, "ERROR", [])
+    except RemoteError as err:
+        log.warning("Cobot did not take the message", space=space.id, error=str(err))
+
+
+def clear(space: Space) -> None:
+    """Let the space work again. The caller commits."""
+    if space.is_paused:
+        record.note(space.id, "resumed", "done", cause=space.pause_code)
+    space.paused_at = None
+    space.pause_code = None
+    space.probe_at = None
+
+
+def may_work(space: Space) -> bool:
+    """Say whether the space may work now; a paused one is probed when its time has come."""
+    if not space.is_paused:
+        return True
+    if space.probe_at is not None and space.probe_at > utcnow():
+        return False
+    try:
+        remotes = clients.remotes_of(space)
+        db.session.commit()
+        remotes.cobot.subscriptions()
+        remotes.sevdesk.system_version()
+    except RemoteError as err:
+        log.info("space stays paused", space=space.id, error=str(err))
+        space.probe_at = utcnow() + PROBE_EVERY
+        db.session.commit()
+        return False
+    clear(space)
+    db.session.commit()
+    return True

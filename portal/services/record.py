@@ -1,0 +1,114 @@
+"""Writing down what happened: history lines, states, counts; in the caller's transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from portal.database import db, insert_or_update, utcnow
+from portal.models import (
+    HistoryLine,
+    InvoiceSync,
+    MemberSync,
+    PersonName,
+    Space,
+    State,
+    StateCount,
+)
+
+PORTAL = "portal"
+COBOT = "cobot"
+
+
+def note(
+    space_id: int,
+    step: str,
+    outcome: str,
+    *,
+    invoice: InvoiceSync | None = None,
+    member: MemberSync | None = None,
+    actor: str = PORTAL,
+    at: datetime | None = None,
+    **facts: Any,
+) -> None:
+    """Add one line to the history of an invoice, a member, or the space. The caller commits.
+
+    `facts` holds figures, ids and codes, never a secret, a name or an address.
+    """
+    db.session.add(
+        HistoryLine(
+            space_id=space_id,
+            invoice_id=invoice.id if invoice else None,
+            member_id=member.id if member else None,
+            at=at or utcnow(),
+            actor=actor,
+            step=step,
+            outcome=outcome,
+            facts={name: value for name, value in facts.items() if value is not None},
+        )
+    )
+
+
+def touch(invoice: InvoiceSync) -> None:
+    """Give the row the space's next sequence number, so that open logs see that it changed.
+
+    The space's row stays locked until the commit: numbers become visible in their order.
+    """
+    invoice.sequence = db.session.execute(
+        update(Space)
+        .where(Space.id == invoice.space_id)
+        .values(sequence=Space.sequence + 1)
+        .returning(Space.sequence)
+        .execution_options(synchronize_session=False)
+    ).scalar_one()
+
+
+def set_state(invoice: InvoiceSync, state: State) -> None:
+    """Change what people see, and the counts with it. The caller commits."""
+    touch(invoice)
+    if invoice.state == state:
+        return
+    _count(invoice.space_id, State(invoice.state), -1)
+    _count(invoice.space_id, state, +1)
+    invoice.state = state
+
+
+def add_invoice(space_id: int, cobot_invoice_id: str, *, announced_at: datetime) -> InvoiceSync:
+    """Add the row of an invoice that we did not know, due at once. The caller commits."""
+    invoice = InvoiceSync(
+        space_id=space_id,
+        cobot_invoice_id=cobot_invoice_id,
+        announced_at=announced_at,
+        next_try_at=utcnow(),
+    )
+    db.session.add(invoice)
+    db.session.flush()
+    touch(invoice)
+    _count(space_id, State.WAITING, +1)
+    return invoice
+
+
+def name_person(space_id: int, kind: str, remote_id: str, name: str | None) -> int:
+    """Remember a debtor's name apart from everything else; return the row's id."""
+    statement = insert_or_update(
+        PersonName,
+        {"space_id": space_id, "kind": kind, "remote_id": remote_id, "name": name},
+        unique=("space_id", "kind", "remote_id"),
+        change={"name": name},
+    ).returning(PersonName.id)
+    return int(db.session.execute(statement).scalar_one())
+
+
+def _count(space_id: int, state: State, by: int) -> None:
+    changed = db.session.execute(
+        update(StateCount)
+        .where(StateCount.space_id == space_id, StateCount.state == state)
+        .values(invoices=StateCount.invoices + by)
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount == 0:  # type: ignore[attr-defined]
+        db.session.execute(
+            insert(StateCount).values(space_id=space_id, state=state, invoices=max(by, 0))
+        )

@@ -1,0 +1,75 @@
+"""Trying again what a person repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from portal.core import core
+from portal.database import db, utcnow
+from portal.jobqueue import INTERACTIVE
+from portal.models import InvoiceSync, Space, State
+from portal.services import record
+
+
+def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
+    """Make an invoice due now; return False when there is nothing to try.
+
+    Only what failed, waits, or was skipped for a reason that can change is taken up; an unknown
+    outcome keeps the times of its looks, and a receipt is never made a second time.
+    """
+    invoice = db.session.scalar(
+        select(InvoiceSync).where(
+            InvoiceSync.space_id == space.id, InvoiceSync.cobot_invoice_id == cobot_invoice_id
+        )
+    )
+    if invoice is None or space.connected_at is None or not can_retry(invoice):
+        db.session.rollback()
+        return False
+    _make_due(invoice, actor)
+    space.wake_at = utcnow()
+    db.session.commit()
+    core().queue.wake(space.id, queue=INTERACTIVE)
+    return True
+
+
+def retry_causes(space: Space, causes: Sequence[str], *, actor: str) -> int:
+    """Make every failed invoice with one of these causes due now; return how many.
+
+    The caller commits and wakes.
+    """
+    failed = db.session.scalars(
+        select(InvoiceSync)
+        .where(
+            InvoiceSync.space_id == space.id,
+            InvoiceSync.state == State.FAILED,
+            InvoiceSync.cause_code.in_(causes),
+        )
+        .order_by(InvoiceSync.id)
+    ).all()
+    for invoice in failed:
+        _make_due(invoice, actor)
+    if failed:
+        space.wake_at = utcnow()
+    return len(failed)
+
+
+def can_retry(invoice: InvoiceSync) -> bool:
+    """Say whether pressing "try again" would do anything."""
+    if invoice.state in (State.FAILED, State.WAITING):
+        return True
+    return invoice.state == State.SKIPPED and invoice.cause_code in {
+        "invoice_deleted",
+        "zero_total",
+        "corrections_off",
+    }
+
+
+def _make_due(invoice: InvoiceSync, actor: str) -> None:
+    invoice.next_try_at = utcnow()
+    invoice.failing_since = None
+    invoice.attempts = 0
+    invoice.member_waits = 0
+    record.set_state(invoice, State.WAITING)
+    record.note(invoice.space_id, "retry", "done", invoice=invoice, actor=actor)

@@ -1,0 +1,54 @@
+"""The sentences of the catalogue in the language at hand: one source for log, page and Cobot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from flask_babel import force_locale, format_currency, format_decimal, format_time, gettext
+
+from portal.models import Space
+from portal.sync.messages import CATALOGUE, DECIMAL_PARAMS, MONEY_PARAMS, Entry, fill
+
+UNKNOWN = "unexpected"
+
+
+def entry_of(code: str) -> Entry:
+    """Return the catalogue's entry of a code; that of an unexpected error for an unknown one."""
+    return CATALOGUE.get(code) or CATALOGUE[UNKNOWN]
+
+
+def cause_sentence(
+    code: str, params: Mapping[str, str], *, next_try_at: datetime | None = None
+) -> str:
+    """Return what happened, in the language at hand. `next_try_at` fills the time it may name."""
+    shown = {name: _shown(name, value) for name, value in params.items()}
+    if next_try_at is not None:
+        shown["time"] = format_time(next_try_at, "short")
+    return fill(gettext(entry_of(code).cause), shown)
+
+
+def fix_sentence(code: str, params: Mapping[str, str]) -> str | None:
+    """Return what a person can do about it, None when there is nothing to do."""
+    fix = entry_of(code).fix
+    return None if fix is None else fill(gettext(fix), params)
+
+
+@contextmanager
+def language_of(space: Space) -> Iterator[None]:
+    """Within this block sentences are in the space's language, whatever the process's is."""
+    with force_locale(space.locale):
+        yield
+
+
+def _shown(name: str, value: str) -> str:
+    try:
+        if name in MONEY_PARAMS:
+            return str(format_currency(Decimal(value), "EUR"))
+        if name in DECIMAL_PARAMS:
+            return str(format_decimal(Decimal(value)))
+    except InvalidOperation:
+        pass
+    return str(value)

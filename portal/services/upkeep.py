@@ -1,0 +1,114 @@
+"""Keeping everything going from the database alone: wake what is due, catch up, tidy.
+
+Redis may be empty, workers may have died: what stands in the tables is found again here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy.exc import OperationalError
+
+from portal.core import core
+from portal.database import db, utcnow
+from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
+from portal.services.sessions import end_expired_sessions
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 0.25
+"""How exactly an alarm is kept; one look at an index."""
+WAKE_AGAIN = timedelta(seconds=60)
+"""A woken space that no worker looked at is woken again after this."""
+
+
+def run(should_stop: Callable[[], bool]) -> None:
+    """Tick until told to stop; sweep every UPKEEP_SECONDS. A lost database is waited for."""
+    next_sweep = 0.0
+    while not should_stop():
+        try:
+            if time.monotonic() >= next_sweep:
+                next_sweep = time.monotonic() + core().config.upkeep_seconds
+                sweep()
+            tick()
+        except OperationalError as err:
+            db.session.rollback()
+            log.error("the database is away, upkeep waits", error=str(err.orig))
+        finally:
+            db.session.remove()
+        time.sleep(TICK_SECONDS)
+
+
+def tick() -> int:
+    """Wake every space whose alarm went off; return how many."""
+    now = utcnow()
+    if not db.session.scalar(select(Space.id).where(Space.wake_at <= now).limit(1)):
+        db.session.commit()
+        return 0
+    db.session.commit()
+    due = db.session.scalars(
+        update(Space)
+        .where(Space.wake_at <= now)
+        .values(wake_at=now + WAKE_AGAIN)
+        .returning(Space.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    db.session.commit()
+    for space_id in due:
+        core().queue.wake(space_id)
+    return len(due)
+
+
+def sweep() -> int:
+    """Find what is due without an alarm, send spaces to their nightly comparison, tidy up.
+
+    Return how many spaces got an alarm.
+    """
+    now = utcnow()
+    found = _alarm_forgotten(now)
+    _send_to_catch_up(now)
+    end_expired_sessions()
+    return found
+
+
+def _alarm_forgotten(now: datetime) -> int:
+    def is_due(model: type[MemberSync | InvoiceSync]) -> object:
+        return exists().where(model.space_id == Space.id, model.next_try_at <= now)
+
+    open_events = exists().where(InboxEvent.space_id == Space.id, InboxEvent.handled_at.is_(None))
+    changed = db.session.execute(
+        update(Space)
+        .where(
+            Space.connected_at.is_not(None),
+            or_(Space.wake_at.is_(None), Space.wake_at > now + WAKE_AGAIN),
+            or_(Space.probe_at.is_(None), Space.probe_at <= now),
+            or_(open_events, is_due(MemberSync), is_due(InvoiceSync)),  # type: ignore[arg-type]
+        )
+        .values(wake_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    return int(changed.rowcount)  # type: ignore[attr-defined]
+
+
+def _send_to_catch_up(now: datetime) -> None:
+    """Queue the comparison with Cobot's list, once a day after CATCH_UP_AT, and where
+    subscriptions are still to be made."""
+    config = core().config
+    local = now.astimezone(config.zone)
+    night = local.date() if local.time() >= config.catch_up_at else None
+    wanted: list[ColumnElement[bool]] = [Space.subscribed_at.is_(None)]
+    if night is not None:
+        wanted += [Space.caught_up_on.is_(None), Space.caught_up_on < night]
+    ids = db.session.scalars(
+        select(Space.id).where(
+            Space.connected_at.is_not(None), Space.paused_at.is_(None), or_(*wanted)
+        )
+    ).all()
+    db.session.commit()
+    for space_id in ids:
+        core().queue.catch_up(space_id)

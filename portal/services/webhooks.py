@@ -1,0 +1,125 @@
+"""Taking Cobot's webhooks in: check, keep, wake, and only then say yes."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs
+
+import structlog
+from sqlalchemy import or_, select, update
+from sqlalchemy.exc import OperationalError
+
+from portal.cobot.webhooks import remote_id
+from portal.core import core
+from portal.crypto import digest
+from portal.database import db, insert_or_update, utcnow
+from portal.errors import BadHook
+from portal.models import InboxEvent, Space
+
+log = structlog.get_logger(__name__)
+
+LONGEST_BODY = 64 * 1024
+LOOK_AGAIN_EVENTS = {"updated_invoice", "requested_e_invoice", "wrote_off_invoice"}
+"""Events that may happen to a thing more than once: a repeat opens the row again."""
+
+
+def receive(secret: str, event: str, *, body: bytes, content_type: str | None) -> int:
+    """Keep one delivery and wake a worker; return the HTTP status for Cobot.
+
+    202 kept · 400 not a hook of this space, nothing kept but a count · 404 unknown secret ·
+    410 the space is no longer connected (Cobot then switches the subscription off) ·
+    503 the database is away: Cobot comes again, up to ten times in 20 hours.
+    """
+    try:
+        return _receive(secret, event, body=body, content_type=content_type)
+    except OperationalError as err:
+        db.session.rollback()
+        log.error("hook not kept, the database is away", event_name=event, error=str(err.orig))
+        return 503
+
+
+def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) -> int:
+    space = db.session.execute(
+        select(Space.id, Space.subdomain, Space.connected_at).where(
+            # The digest is looked up, not the secret: the time it takes tells nothing of it.
+            Space.hook_digest == digest(secret)
+        )
+    ).one_or_none()
+    if space is None:
+        db.session.rollback()
+        return 404
+    if space.connected_at is None:
+        db.session.rollback()
+        return 410
+    try:
+        url = _address(body, content_type)
+        found = remote_id(
+            url, event, space_url=core().config.cobot_space_url, subdomain=space.subdomain
+        )
+    except BadHook as err:
+        _count_rejected(space.id, err.reason_code)
+        return 400
+    now = utcnow()
+    change = {"seen_count": InboxEvent.seen_count + 1, "last_seen_at": now}
+    if event in LOOK_AGAIN_EVENTS:
+        change["handled_at"] = None
+    db.session.execute(
+        insert_or_update(
+            InboxEvent,
+            {
+                "space_id": space.id,
+                "event": event,
+                "remote_id": found,
+                "seen_count": 1,
+                "first_seen_at": now,
+                "last_seen_at": now,
+            },
+            unique=("space_id", "event", "remote_id"),
+            change=change,
+        )
+    )
+    db.session.execute(
+        update(Space)
+        .where(Space.id == space.id, or_(Space.wake_at.is_(None), Space.wake_at > now))
+        .values(wake_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    core().queue.wake(space.id)
+    return 202
+
+
+def _address(body: bytes, content_type: str | None) -> str:
+    """Return the address in a hook's body. Raises BadHook.
+
+    Cobot sends JSON; a form is taken too, as other add-ons of its platform see one.
+    """
+    if len(body) > LONGEST_BODY:
+        raise BadHook("body_too_long")
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    try:
+        if kind == "application/x-www-form-urlencoded":
+            url = parse_qs(body.decode("ascii"), max_num_fields=100).get("url", [None])[0]
+        else:
+            content = json.loads(body.decode())
+            url = content.get("url") if isinstance(content, dict) else None
+    except (ValueError, RecursionError) as err:
+        raise BadHook("not_readable") from err
+    if not isinstance(url, str) or not url:
+        raise BadHook("no_address")
+    return url
+
+
+def _count_rejected(space_id: int, reason_code: str) -> None:
+    db.session.execute(
+        update(Space)
+        .where(Space.id == space_id)
+        .values(
+            hook_rejected_at=utcnow(),
+            hook_rejected_reason=reason_code,
+            hook_rejected_count=Space.hook_rejected_count + 1,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    log.warning("hook rejected", space=space_id, reason=reason_code)

@@ -1,0 +1,118 @@
+"""The words for states, steps and reasons: code -> message id; both languages stand in the .po."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from portal.models import State
+from portal.services.overview import Badge
+from portal.sync.messages import N_
+from portal.sync.wording import CREATED_BECAUSE, MATCHED_BY, TAX_REASONS, TAX_RULES
+
+STATES: Mapping[str, str] = {
+    State.WAITING: N_("Waiting"),
+    State.SENDING: N_("Sending"),
+    State.UNKNOWN: N_("Checking"),
+    State.SYNCED: N_("Synced"),
+    State.MISMATCHED: N_("Synced without contact"),
+    State.FAILED: N_("Not synced"),
+    State.SKIPPED: N_("Skipped"),
+}
+
+STATE_MEANINGS: Mapping[str, str] = {
+    State.WAITING: N_(
+        "Accepted, not tried yet, or tried again at the time shown. Goes on by itself."
+    ),
+    State.SENDING: N_("Being written to sevdesk right now."),
+    State.UNKNOWN: N_(
+        "sevdesk did not answer. We look whether the receipt arrived before anything new is made."
+    ),
+    State.SYNCED: N_("The receipt exists in sevdesk and has its contact."),
+    State.MISMATCHED: N_(
+        "The receipt exists in sevdesk, tagged “mismatch”: no contact has this customer number. "
+        "You may assign one in sevdesk."
+    ),
+    State.FAILED: N_("No receipt exists. You must fix the cause; it stands beside the invoice."),
+    State.SKIPPED: N_("Not booked on purpose, for example a total of zero."),
+}
+
+STATE_ICONS: Mapping[str, str] = {
+    State.WAITING: "clock",
+    State.SENDING: "loader",
+    State.UNKNOWN: "help",
+    State.SYNCED: "check",
+    State.MISMATCHED: "user-x",
+    State.FAILED: "x",
+    State.SKIPPED: "minus",
+}
+
+BADGES: Mapping[str, str] = {
+    Badge.CONNECTED: N_("Connected"),
+    Badge.NOT_CONNECTED: N_("Not connected"),
+    Badge.TOKEN_INVALID: N_("Token invalid"),
+    Badge.PAUSED: N_("Paused"),
+}
+
+NEXT_STEPS: Mapping[str, str] = {
+    "after_fix": N_("Press “Retry” once it is repaired."),
+    "after_fix_by_group": N_("Press “Retry” once it is repaired."),
+    "after_choice_by_group": N_("All invoices with this cause go on as soon as you have chosen."),
+    "choice": N_("Check the receipt in sevdesk, then decide."),
+    "automatic": N_("This goes on by itself; you need not do anything."),
+    "all_automatic": N_("All waiting invoices go on by themselves after that."),
+    "manual": N_("Enter this invoice in sevdesk by hand."),
+    "support": N_("Please contact support."),
+}
+"""How it goes on, by the retry kind of the catalogue."""
+
+SETTINGS_REFUSED: Mapping[str, str] = {
+    "token_needed": N_("Paste the API token from sevdesk."),
+    "sevdesk_away": N_(
+        "sevdesk is not answering, so the token could not be tested. Nothing was changed; please "
+        "try again in a few minutes."
+    ),
+    "cobot_away": N_("Cobot is not answering. Nothing was changed; please try again in a minute."),
+}
+"""Why the settings were not saved, beyond the catalogue."""
+
+HOOK_REASONS: Mapping[str, str] = {
+    "body_too_long": N_("The message was larger than 64 KB."),
+    "not_readable": N_("The message was neither JSON nor a form."),
+    "no_address": N_("The message named no address."),
+    "not_an_address": N_("What the message named is not an address."),
+    "other_host": N_("The message named an address that is not of this space."),
+    "other_path": N_("The message named an address that does not fit what it announced."),
+    "wrong_id": N_("The message named no valid id."),
+    "unknown_event": N_("The message was of a kind that we did not subscribe to."),
+}
+HOOK_UNKNOWN = N_("The message did not have the form that Cobot's messages have.")
+
+ACTORS: Mapping[str, str] = {"cobot": "Cobot", "portal": N_("Automatic")}
+
+OUTCOMES: Mapping[str, str] = {
+    "done": N_("done"),
+    "failed": N_("failed"),
+    "later": N_("later"),
+    "unknown": N_("answer lost"),
+    "noticed": N_("noticed"),
+}
+
+STEP_UNKNOWN = N_("Step")
+STEPS: Mapping[str, str] = {
+    "connected": N_("Space connected"),
+    "settings_saved": N_("sevdesk data saved"),
+    "choices_saved": N_("Special cases chosen"),
+    "disconnected": N_("Space disconnected"),
+    "paused": N_("Sync paused"),
+    "resumed": N_("Sync resumed"),
+}
+
+FACTS: Mapping[str, str] = {}
+
+FACT_WORDS: Mapping[str, Mapping[str, str]] = {
+    "tax_rule": TAX_RULES,
+    "tax_reason": TAX_REASONS,
+    "how": MATCHED_BY,
+    "why": CREATED_BECAUSE,
+}
+"""Facts whose values are codes: name -> code -> message id."""

@@ -1,0 +1,285 @@
+"""What one drain has at hand, and what it does when a call does not work out."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from portal.cobot.records import Invoice
+from portal.core import core
+from portal.database import db, utcnow
+from portal.errors import (
+    BudgetExhausted,
+    OutcomeUnknown,
+    PermanentError,
+    PortalError,
+    RemoteError,
+    TemporaryError,
+    UnusableAnswer,
+)
+from portal.models import InvoiceSync, MemberSync, Space, State, Step
+from portal.services import clients, pauses, record
+from portal.services.clients import Remotes
+from portal.services.locks import Lock
+from portal.sync.causes import Cause
+
+log = structlog.get_logger(__name__)
+
+FAILURES_IN_A_ROW = 3
+"""After so many passing faults one after the other the rest of the space waits too."""
+
+
+class LeaveSpace(PortalError):
+    """Nothing more can be done in this space before `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until.isoformat())
+        self.until = until
+
+
+@dataclass
+class Parked:
+    """What was read of an invoice: kept in the process while it waits for our own budget of calls,
+    so that going on costs no call twice."""
+
+    invoice: Invoice
+    read_at: float
+    contact: tuple[str | None, Cause | None] | None = None
+    has_looked: bool = False
+    """That sevdesk holds no receipt of it, asked since `read_at`; no write was begun since."""
+
+
+PARKED_SECONDS = 60
+_parked: dict[tuple[int, str], Parked] = {}
+
+
+@dataclass
+class Work:
+    """One drain of one space."""
+
+    space: Space
+    remotes: Remotes
+    lock: Lock
+    failures: int = 0
+    """Passing faults one after the other."""
+
+    def parked(self, cobot_invoice_id: str) -> Parked | None:
+        """Return what was read of an invoice a moment ago."""
+        found = _parked.get((self.space.id, cobot_invoice_id))
+        return found if found and time.monotonic() - found.read_at < PARKED_SECONDS else None
+
+    def park(self, invoice: Invoice) -> Parked:
+        """Keep what was read of an invoice; old ones make room."""
+        if len(_parked) > 500:
+            _parked.clear()
+        parked = Parked(invoice, time.monotonic())
+        _parked[self.space.id, invoice.id] = parked
+        return parked
+
+    def unpark(self, cobot_invoice_id: str) -> None:
+        """Forget what was read: a write was begun, or the matter is decided."""
+        _parked.pop((self.space.id, cobot_invoice_id), None)
+
+    def commit(self) -> None:
+        """Commit, provided that the space's lock is still ours. Raises LockLost."""
+        self.lock.confirm()
+        db.session.commit()
+
+    def settle(self, row: InvoiceSync | MemberSync, error: RemoteError, step: str) -> None:
+        """Decide what becomes of a row whose call failed, and say so in its history.
+
+        Raises LeaveSpace when the space as a whole has to wait.
+        """
+        db.session.rollback()
+        # Loaded now and committed below: reading them later must not open a transaction.
+        db.session.refresh(row)
+        db.session.refresh(self.space)
+        if isinstance(error, BudgetExhausted):
+            self._wait_for_budget(row, error)
+        elif isinstance(error, TemporaryError | OutcomeUnknown):
+            # Only writes that may be repeated without harm come here with an unknown outcome.
+            self._try_later(row, error, step)
+        elif isinstance(error, PermanentError) and pauses.cause_of(error):
+            self._pause(row, error, step)
+        else:
+            self._give_to_person(row, error, step)
+
+    def _wait_for_budget(self, row: InvoiceSync | MemberSync, error: BudgetExhausted) -> None:
+        until = utcnow() + timedelta(seconds=error.retry_after_seconds or 1)
+        row.next_try_at = until
+        _wait_again(row)
+        self.commit()
+        raise LeaveSpace(until)
+
+    def _try_later(
+        self, row: InvoiceSync | MemberSync, error: TemporaryError | OutcomeUnknown, step: str
+    ) -> None:
+        config = core().config
+        now = utcnow()
+        asked = error.retry_after_seconds if isinstance(error, TemporaryError) else None
+        row.failing_since = row.failing_since or now
+        row.attempts += 1
+        code = "upstream_down" if error.remote == "sevdesk" else "cobot_unreachable"
+        if now - row.failing_since > timedelta(seconds=config.give_up_after_seconds):
+            if is_settled(row):
+                row.next_try_at = None
+            else:
+                fail(row, Cause(code), step=step, error=error)
+            self.commit()
+            return
+        wait = backoff_seconds(row.attempts)
+        if asked is not None:
+            wait = max(wait, asked)
+        row.next_try_at = now + timedelta(seconds=wait)
+        _say(row, Cause(code))
+        _wait_again(row)
+        note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
+        self.commit()
+        self.failures += 1
+        if isinstance(error, TemporaryError) and asked is not None:
+            clients.slow_down(self.space, error)
+            raise LeaveSpace(now + timedelta(seconds=asked))
+        if self.failures >= FAILURES_IN_A_ROW:
+            raise LeaveSpace(now + timedelta(seconds=config.retry_first_seconds))
+
+    def _pause(self, row: InvoiceSync | MemberSync, error: PermanentError, step: str) -> None:
+        code = pauses.cause_of(error)
+        assert code is not None
+        row.next_try_at = utcnow()
+        _say(row, Cause(code, {"right": error.endpoint}))
+        _wait_again(row)
+        note_row(row, step, "later", error=error, cause=code)
+        self.commit()
+        pauses.pause(self.space, code)
+        raise LeaveSpace(utcnow() + pauses.PROBE_EVERY)
+
+    def _give_to_person(self, row: InvoiceSync | MemberSync, error: RemoteError, step: str) -> None:
+        if isinstance(error, UnusableAnswer):
+            cause = Cause("bad_answer", {"remote": error.remote})
+        else:
+            cause = Cause("unexpected", {"ref": f"{row.space_id}-{row.id}"})
+        if is_settled(row):
+            row.next_try_at = None
+            note_row(row, step, "failed", error=error)
+        else:
+            fail(row, cause, step=step, error=error)
+        self.commit()
+
+
+def fail(
+    row: InvoiceSync | MemberSync,
+    cause: Cause,
+    *,
+    step: str,
+    error: RemoteError | None = None,
+    causes: tuple[Cause, ...] = (),
+) -> None:
+    """Leave a row to a person, with its cause. The caller commits.
+
+    An invoice becomes due once more at once: for the message on the Cobot invoice.
+    """
+    row.cause_code, row.cause_params = cause.code, dict(cause.params)
+    row.failing_since = None
+    if isinstance(row, InvoiceSync):
+        record.set_state(row, State.FAILED)
+        row.finished_at = utcnow()
+        row.filename = None
+        row.next_try_at = utcnow() if row.told_cause != told_key(cause) else None
+        row.tell_attempts = 0
+    else:
+        row.state = State.FAILED
+        row.next_try_at = None
+    note_row(
+        row,
+        step,
+        "failed",
+        error=error,
+        cause=cause.code,
+        params=dict(cause.params),
+        causes=[one.to_json() for one in causes] or None,
+    )
+
+
+def is_settled(row: InvoiceSync | MemberSync) -> bool:
+    """Say whether the matter itself is decided and at most a message about it is outstanding."""
+    return row.state in (State.FAILED, State.SYNCED, State.MISMATCHED, State.SKIPPED)
+
+
+def told_key(cause: Cause) -> str:
+    """Return what tells one failure episode from another."""
+    params = ",".join(f"{name}={value}" for name, value in sorted(cause.params.items()))
+    return f"{cause.code}:{params}"[:200]
+
+
+def forget_cause(row: InvoiceSync | MemberSync) -> None:
+    row.cause_code = None
+    row.cause_params = {}
+    row.failing_since = None
+
+
+def backoff_seconds(attempts: int) -> float:
+    """Return how long to wait after this many tries: exponential, with full jitter.
+
+    Never less than a tenth of the step, so that a fault is not met by a storm of calls.
+    """
+    config = core().config
+    step = min(config.retry_first_seconds * 2 ** min(attempts - 1, 30), config.retry_max_seconds)
+    return random.uniform(step / 10, step)  # noqa: S311 - spreads load, guards nothing
+
+
+def note_row(
+    row: InvoiceSync | MemberSync,
+    step: str,
+    outcome: str,
+    *,
+    error: RemoteError | None = None,
+    next_try_at: datetime | None = None,
+    **facts: Any,
+) -> None:
+    """Add a line to the row's history, with what the remote side said."""
+    if error is not None:
+        facts |= {
+            "remote": error.remote,
+            "endpoint": error.endpoint,
+            "status": error.status_code,
+            "message": error.message or None,
+            "request_id": error.request_id,
+        }
+    if next_try_at is not None:
+        facts["next_try_at"] = next_try_at.isoformat(timespec="seconds")
+    record.note(
+        row.space_id,
+        step,
+        outcome,
+        invoice=row if isinstance(row, InvoiceSync) else None,
+        member=row if isinstance(row, MemberSync) else None,
+        attempt=row.attempts + 1,
+        **facts,
+    )
+
+
+def _wait_again(row: InvoiceSync | MemberSync) -> None:
+    """Put a row that was being written back to waiting: the write was certainly not carried out.
+
+    An unknown outcome stays unknown until a look has settled it.
+    """
+    if isinstance(row, InvoiceSync):
+        if row.state == State.SENDING:
+            row.step = Step.UPLOADED
+            record.set_state(row, State.WAITING)
+        else:
+            record.touch(row)
+    elif row.state == State.SENDING:
+        row.state = State.WAITING
+
+
+def _say(row: InvoiceSync | MemberSync, cause: Cause) -> None:
+    if is_settled(row):
+        return  # only its message is still to be posted: the cause stays the invoice's own
+    row.cause_code = cause.code
+    row.cause_params = dict(cause.params)
