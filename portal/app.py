@@ -1,0 +1,93 @@
+"""The web application: the core, and everything that people and Cobot reach by an address."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, g, request, url_for
+
+from portal.cli import register_commands
+from portal.cli import register_commands
+from portal.config import Config
+from portal.core import create_core
+from portal.filters import register_filters
+from portal.oauth import register_cobot
+from portal.services.sessions import DatabaseSessions
+from portal.services.support import is_support
+from portal.views import (
+    errors,
+    health,
+    help,
+    invoices,
+    languages,
+    sevdesk,
+    signin,
+    spaces,
+    support,
+    webhooks,
+)
+from portal.views import log as log_views
+from portal.views.access import register_access
+from portal.views.protection import register_protection
+
+YEAR_SECONDS = 31_536_000
+
+BLUEPRINTS = (
+    signin.bp,
+    languages.bp,
+    spaces.bp,
+    sevdesk.bp,
+    log_views.bp,
+    invoices.bp,
+    support.bp,
+    webhooks.bp,
+    health.bp,
+    help.bp,
+)
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Return the application that a web server runs."""
+    app = create_core(config)
+    core = app.extensions["portal"]
+    app.session_interface = DatabaseSessions()
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
+    app.extensions["babel"].locale_selector = languages.select_locale
+    app.extensions["portal_cobot_login"] = register_cobot(app, core.config)
+    register_access(app)
+    register_protection(app)
+    register_filters(app)
+    errors.register_errors(app)
+    register_commands(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    register_commands(app)
+    app.context_processor(_for_all_templates)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    return app
+
+
+def _for_all_templates() -> dict[str, Any]:
+    admin = g.get("admin")
+    return {
+        "admin": admin,
+        "is_support": admin is not None and is_support(admin),
+        "locale": languages.select_locale(),
+        "languages": languages.LANGUAGES,
+        "here": request.full_path.rstrip("?") if request.method == "GET" else "/",
+        "asset": asset,
+    }
+
+
+def asset(filename: str) -> str:
+    """Return the address of a static file; it changes with the file, so it may be kept a year."""
+    folder = Path(str(current_app.static_folder))
+    return url_for("static", filename=filename, v=_version(folder / filename))
+
+
+@lru_cache
+def _version(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,0 +1,195 @@
+"""How templates show things: money and dates in the reader's way, states and causes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flask import Flask
+from flask_babel import (
+    format_currency,
+    format_date,
+    format_datetime,
+    format_decimal,
+    format_time,
+    gettext,
+)
+from markupsafe import Markup
+
+from portal.models import HistoryLine, InvoiceSync, State
+from portal.services import wording
+from portal.services.overview import Badge
+from portal.services.retry import can_retry
+from portal.services.sentences import cause_sentence, entry_of, fix_sentence
+from portal.sync.messages import DECIMAL_PARAMS, MONEY_PARAMS
+
+EURO = "EUR"
+MONEY_FACTS = MONEY_PARAMS | {"gross", "sevdesk_gross", "amount"}
+TIME_FACTS = {"next_try_at", "until"}
+DAY_FACTS = {"due_date", "invoice_date", "start_date"}
+
+
+def money(amount: Decimal | None, currency: str | None = EURO) -> str:
+    """Return the amount as the reader writes it: 261,80 € or €261.80; a dash for none."""
+    return "–" if amount is None else str(format_currency(amount, currency or EURO))
+
+
+def day(value: date | None) -> str:
+    """Return the date as the reader writes it; a dash for none."""
+    return "–" if value is None else str(format_date(value, "medium"))
+
+
+def moment(value: datetime | None, form: str = "short") -> Markup:
+    """Return a time element with the time in the portal's zone; a dash for none."""
+    if value is None:
+        return Markup("–")
+    shown = format_datetime(value, form)
+    return Markup('<time datetime="{}">{}</time>').format(
+        value.isoformat(timespec="seconds"), shown
+    )
+
+
+def clock(value: datetime) -> str:
+    """Return the time of day, with the day where it is not today."""
+    is_today = format_date(value, "short") == format_date(datetime.now(value.tzinfo), "short")
+    return str(format_time(value, "short") if is_today else format_datetime(value, "short"))
+
+
+def state_word(invoice: InvoiceSync) -> str:
+    """Return the state in words; a retry says when."""
+    if invoice.state == State.WAITING and invoice.attempts and invoice.next_try_at:
+        return str(gettext("Retrying at %(time)s", time=clock(invoice.next_try_at)))
+    return state_name(invoice.state)
+
+
+def state_name(state: str) -> str:
+    return str(gettext(wording.STATES[state]))
+
+
+def state_icon(invoice: InvoiceSync) -> str:
+    if invoice.state == State.WAITING and invoice.attempts:
+        return "rotate"
+    return wording.STATE_ICONS[invoice.state]
+
+
+def badge_word(badge: Badge) -> str:
+    return str(gettext(wording.BADGES[badge]))
+
+
+def cause_text(
+    code: str, params: Mapping[str, Any] | None = None, next_try_at: datetime | None = None
+) -> str:
+    """Return what happened, in the reader's language."""
+    if text := wording.SETTINGS_REFUSED.get(code):
+        return str(gettext(text))
+    return cause_sentence(code, params or {}, next_try_at=next_try_at)
+
+
+def cause_fix(code: str, params: Mapping[str, Any] | None = None) -> str:
+    """Return what to do about it; empty when there is nothing."""
+    return fix_sentence(code, params or {}) or ""
+
+
+def cause_next(code: str) -> str:
+    """Return how it goes on; empty when it does not."""
+    text = wording.NEXT_STEPS.get(entry_of(code).retry)
+    return str(gettext(text)) if text else ""
+
+
+def cause_link(code: str) -> str | None:
+    """Return where the fix is made, one of the catalogue's LINKS."""
+    return entry_of(code).link
+
+
+def invoice_cause(invoice: InvoiceSync) -> str:
+    """Return why the invoice is where it is; empty when there is nothing to say."""
+    if not invoice.cause_code:
+        return ""
+    return cause_text(invoice.cause_code, invoice.cause_params, invoice.next_try_at)
+
+
+def hook_reason(code: str | None) -> str:
+    """Return why a hook was turned away."""
+    return str(gettext(wording.HOOK_REASONS.get(code or "", wording.HOOK_UNKNOWN)))
+
+
+def history_word(line: HistoryLine) -> str:
+    """Return what was done in this line of a history."""
+    return str(gettext(wording.STEPS.get(line.step, wording.STEP_UNKNOWN)))
+
+
+def outcome_word(line: HistoryLine) -> str:
+    return str(gettext(wording.OUTCOMES.get(line.outcome, wording.OUTCOMES["noticed"])))
+
+
+def actor_word(line: HistoryLine, people: Mapping[str, str]) -> str:
+    """Return who did it: Cobot, the portal, or a person by e-mail where we know it."""
+    if line.actor.startswith("admin:"):
+        return people.get(line.actor.removeprefix("admin:"), line.actor)
+    return str(gettext(wording.ACTORS.get(line.actor, line.actor)))
+
+
+def fact_name(name: str) -> str:
+    text = wording.FACTS.get(name)
+    return str(gettext(text)) if text else name
+
+
+def fact_value(value: Any, name: str = "") -> str:
+    """Return one fact as text; lists and tables are joined."""
+    if isinstance(value, bool):
+        return str(gettext("yes") if value else gettext("no"))
+    if isinstance(value, Mapping):
+        parts = (f"{fact_name(key)}: {fact_value(part, key)}" for key, part in value.items())
+        return ", ".join(parts)
+    if isinstance(value, list | tuple):
+        return " · ".join(fact_value(part, name) for part in value)
+    if words := wording.FACT_WORDS.get(name, {}).get(str(value)):
+        return str(gettext(words))
+    if name == "cause":
+        return cause_text(str(value))
+    return _readable(name, value)
+
+
+def _readable(name: str, value: Any) -> str:
+    """Return a value of the history in the reader's way: amounts, numbers, days, times."""
+    try:
+        if name in MONEY_FACTS:
+            return money(Decimal(str(value)))
+        if name in DECIMAL_PARAMS:
+            return str(format_decimal(Decimal(str(value))))
+        if name in TIME_FACTS:
+            return str(format_datetime(datetime.fromisoformat(str(value)), "short"))
+        if name in DAY_FACTS:
+            return day(date.fromisoformat(str(value)))
+    except (InvalidOperation, ValueError):
+        pass  # not what its name says: shown as it is
+    return str(value)
+
+
+def register_filters(app: Flask) -> None:
+    """Make these functions known to the templates under their own names."""
+    for function in (
+        money,
+        day,
+        moment,
+        clock,
+        state_word,
+        state_name,
+        state_icon,
+        badge_word,
+        cause_text,
+        cause_fix,
+        cause_next,
+        cause_link,
+        invoice_cause,
+        can_retry,
+        hook_reason,
+        history_word,
+        outcome_word,
+        actor_word,
+        fact_name,
+        fact_value,
+    ):
+        app.add_template_filter(function)

@@ -1,0 +1,195 @@
+"""What people send: forms, and the filters in the address bar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import (
+    BooleanField,
+    DateField,
+    Field,
+    IntegerField,
+    PasswordField,
+    RadioField,
+    StringField,
+    ValidationError,
+)
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from portal.models import Space
+from portal.services.connection import Choices, SevdeskSettings
+from portal.services.log import STATES_OF, LogFilter, Shown
+from portal.sync.messages import N_
+from portal.sync.taxes import ZERO_RATE_RULES
+from portal.sync.wording import TAX_RULES
+
+LONGEST_SEARCH = 100
+LATEST_DAYS = 365
+ASK = "ask"
+
+CORRECTIONS = {
+    ASK: N_("Ask me: do not book corrections until I have chosen"),
+    "negative": N_("Revenue receipt with negative amounts"),
+    "expense": N_("Expense receipt with positive amounts"),
+    "never": N_("Never sync corrections"),
+}
+ZERO_TAX_RULES = {ASK: N_("Ask me: do not book them until I have chosen")} | {
+    rule: TAX_RULES[rule] for rule in ZERO_RATE_RULES
+}
+VOUCHER_STATUSES = {
+    100: N_("Open (unpaid)"),
+    50: N_("Draft, to be checked by a person in sevdesk"),
+}
+
+
+def _stripped(value: str | None) -> str | None:
+    return value.strip() if value else value
+
+
+class SevdeskForm(FlaskForm):  # type: ignore[misc]
+    """ "Deine SevDesk Daten". The token is never filled back in; an empty one means "keep"."""
+
+    api_token = PasswordField(_("API token"), filters=[_stripped])
+    cost_centre_number = StringField(
+        _("Cost centre number (optional)"),
+        filters=[_stripped],
+        validators=[Optional(), Length(max=50, message=_("At most 50 characters."))],
+    )
+    due_after_days = IntegerField(
+        _("Receipts due after (days)"),
+        validators=[
+            InputRequired(_("Enter a number of days, 0 to 365.")),
+            NumberRange(0, LATEST_DAYS, _("Enter a number of days, 0 to 365.")),
+        ],
+    )
+    start_date = DateField(
+        _("Catch up on invoices from"),
+        validators=[Optional()],
+    )
+
+    def __init__(self, *args: object, has_token: bool = False, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.has_token = has_token
+
+    @classmethod
+    def of(cls, space: Space, today: date) -> SevdeskForm:
+        """Return the form with what the space has saved."""
+        return cls(
+            has_token=space.sealed_sevdesk_token is not None,
+            cost_centre_number=space.cost_centre_number,
+            due_after_days=space.due_after_days if space.is_connected else None,
+            start_date=space.start_date or today,
+        )
+
+    def validate_api_token(self, field: Field) -> None:
+        if not field.data:
+            if not self.has_token:
+                raise ValidationError(_("Paste the API token from sevdesk."))
+        elif not re.fullmatch(r"[\x21-\x7e]{8,200}", field.data):
+            raise ValidationError(
+                _("This does not look like an API token. It has 32 characters: 0–9 and a–f.")
+            )
+
+    def blame(self, field: str | None, text: str) -> None:
+        """Show what sevdesk or Cobot said at the field it is about, or above the form."""
+        if field in self._fields:
+            self._fields[field].errors = [*self._fields[field].errors, text]
+        else:
+            self.form_errors.append(text)
+
+    def to_settings(self) -> SevdeskSettings:
+        return SevdeskSettings(
+            api_token=self.api_token.data or None,
+            cost_centre_number=self.cost_centre_number.data or None,
+            due_after_days=self.due_after_days.data,
+            start_date=self.start_date.data,
+        )
+
+
+class ChoicesForm(FlaskForm):  # type: ignore[misc]
+    """How the special cases are booked; nobody but the space's admins may decide that."""
+
+    zero_tax_rule = RadioField(
+        _("Invoices with 0 % tax on every line"),
+        choices=[(value, _(text)) for value, text in ZERO_TAX_RULES.items()],
+    )
+    corrections = RadioField(
+        _("Correction invoices"), choices=[(value, _(text)) for value, text in CORRECTIONS.items()]
+    )
+    voucher_status = RadioField(
+        _("New receipts in sevdesk are"),
+        coerce=int,
+        choices=[(value, _(text)) for value, text in VOUCHER_STATUSES.items()],
+    )
+    cent_difference = BooleanField(_("Book a difference of a cent on the largest line"))
+
+    @classmethod
+    def of(cls, space: Space) -> ChoicesForm:
+        """Return the form with what the space has saved."""
+        return cls(
+            zero_tax_rule=space.zero_tax_rule or ASK,
+            corrections=space.corrections,
+            voucher_status=space.voucher_status,
+            cent_difference=space.cent_difference,
+        )
+
+    def to_choices(self) -> Choices:
+        rule = self.zero_tax_rule.data
+        return Choices(
+            zero_tax_rule=None if rule == ASK else rule,
+            corrections=self.corrections.data,
+            cent_difference=self.cent_difference.data,
+            voucher_status=self.voucher_status.data,
+        )
+
+
+def log_filter(args: Mapping[str, str]) -> LogFilter:
+    """Return the filter that stands in the address; what cannot be read counts as not set."""
+    state = args.get("state", "")
+    return LogFilter(
+        state=state if state in STATES_OF else None,
+        q=args.get("q", "").strip()[:LONGEST_SEARCH],
+        from_date=_date(args.get("from", "")),
+        to_date=_date(args.get("to", "")),
+        cause=args.get("cause", "").strip()[:50] or None,
+    )
+
+
+def filter_query(filters: LogFilter) -> dict[str, str]:
+    """Return the filter as it stands in an address; what is not set is left out."""
+    query = {
+        "state": filters.state,
+        "q": filters.q,
+        "from": filters.from_date and filters.from_date.isoformat(),
+        "to": filters.to_date and filters.to_date.isoformat(),
+        "cause": filters.cause,
+    }
+    return {name: value for name, value in query.items() if value}
+
+
+def shown_page(args: MultiDict[str, str]) -> Shown:
+    """Return what the polling page says of itself: its rows, its age, whether it is the first."""
+    return Shown(
+        ids=frozenset(args.getlist("row", type=_row_id)[:100]),
+        since=args.get("since", 0, type=_row_id),
+        is_first=args.get("page") != "later",
+    )
+
+
+def _row_id(text: str) -> int:
+    """Return a row id. Raises ValueError for what no database would take as one."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""What people see: one blueprint a page, ten lines a view."""

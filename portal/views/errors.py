@@ -1,0 +1,85 @@
+"""What people see when something went wrong: words, and what to do; never a stack trace."""
+
+from __future__ import annotations
+
+import secrets
+
+import structlog
+from flask import Flask, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from portal.errors import RemoteError
+from portal.views.access import is_fragment
+
+log = structlog.get_logger(__name__)
+
+PAGES = {
+    400: (
+        _("This request could not be read"),
+        _("The page may have been open for too long. Please reload it and try again."),
+    ),
+    403: (
+        _("This is not allowed"),
+        _("The request came from another site, or your right for it is missing."),
+    ),
+    404: (
+        _("This page does not exist"),
+        _("Perhaps the link is old, or you are signed in with another account."),
+    ),
+    405: (_("This does not work here"), _("Please go back and use the buttons on the page.")),
+    413: (_("That was too much"), _("The form is larger than we accept.")),
+    429: (_("Too many tries"), _("Please wait a minute, then try again.")),
+    500: (
+        _("Something went wrong on our side"),
+        _(
+            "No invoice gets lost: it waits. If it happens again, please give support this "
+            "reference:"
+        ),
+    ),
+    503: (
+        _("Cobot or sevdesk is not answering"),
+        _("No invoice gets lost: it waits. Please try again in a minute."),
+    ),
+}
+
+
+def show(status: int, *, reference: str | None = None) -> ResponseReturnValue:
+    """Return the page for this status; for htmx a short notice that leaves the page as it is."""
+    title, text = PAGES.get(status) or PAGES[400 if status < 500 else 500]
+    template = "errors/_notice.html" if is_fragment() else "errors/index.html"
+    page = render_template(template, status=status, title=title, text=text, reference=reference)
+    answer = make_response(page, status)
+    if is_fragment():
+        answer.headers["HX-Retarget"] = "#notice"
+        answer.headers["HX-Reswap"] = "innerHTML"
+    return answer
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400:
+        return error
+    answer = make_response(show(error.code))
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            answer.headers[name] = value
+    return answer
+
+
+def _server_error(error: InternalServerError) -> ResponseReturnValue:
+    # Flask has logged the error itself; this line ties it to what the person was told.
+    reference = secrets.token_hex(4)
+    log.error("page failed", reference=reference, endpoint=request.endpoint)
+    return show(500, reference=reference)
+
+
+def _remote_error(error: RemoteError) -> ResponseReturnValue:
+    log.warning("page needs a remote side that is away", error=str(error))
+    return show(503)
+
+
+def register_errors(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(InternalServerError, _server_error)
+    app.register_error_handler(RemoteError, _remote_error)

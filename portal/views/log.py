@@ -1,0 +1,94 @@
+"""The live log of a space."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal
+from flask_babel import gettext as _
+
+from portal.filters import day, invoice_cause, state_word
+from portal.forms import filter_query, log_filter, shown_page
+from portal.services import log as log_service
+from portal.services.log import LogRow
+from portal.views.access import current_space, is_fragment
+from portal.views.tables import csv_lines
+
+bp = Blueprint("log", __name__, url_prefix="/spaces/<subdomain>")
+
+
+@bp.get("/log")
+def index(subdomain: str) -> ResponseReturnValue:
+    """Show one page of the log; htmx gets the part below the heading."""
+    space, filters = current_space(), log_filter(request.args)
+    after = request.args.get("after")
+    return render_template(
+        "log/_log.html" if is_fragment() else "log/index.html",
+        space=space,
+        filters=filters,
+        query=filter_query(filters),
+        after=after,
+        page=log_service.log_page(space, filters, after),
+        causes=log_service.open_causes(space),
+    )
+
+
+@bp.get("/log/changes")
+def changes(subdomain: str) -> ResponseReturnValue:
+    """Answer a poll: 204 when nothing is newer than the cursor, else what to put in place."""
+    space, filters, shown = current_space(), log_filter(request.args), shown_page(request.args)
+    sequence = request.args.get("after", 0, type=int)
+    found = log_service.changes_since(space, sequence, filters, shown)
+    if found is None:
+        return "", 204
+    return render_template(
+        "log/_changes.html",
+        space=space,
+        filters=filters,
+        query=filter_query(filters),
+        changes=found,
+        shown=shown,
+    )
+
+
+@bp.get("/log.csv")
+def download(subdomain: str) -> ResponseReturnValue:
+    """Give the filtered list as a file that spreadsheet programs open as it is."""
+    rows = log_service.csv_rows(current_space(), log_filter(request.args))
+    lines = csv_lines(chain([_headings()], map(_cells, rows)))
+    answer = Response(stream_with_context(lines), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{subdomain}-log.csv"'
+    return answer
+
+
+def _headings() -> list[str]:
+    return [
+        _("Invoice"),
+        _("Date"),
+        _("Member"),
+        _("Customer number"),
+        _("Amount"),
+        _("Currency"),
+        _("State"),
+        _("Cause"),
+        _("Receipt"),
+        _("Due"),
+    ]
+
+
+def _cells(row: LogRow) -> list[str]:
+    invoice = row.invoice
+    return [
+        invoice.number or invoice.cobot_invoice_id,
+        day(invoice.invoice_date),
+        row.name or "",
+        invoice.customer_number or "",
+        format_decimal(invoice.gross, "0.00") if invoice.gross is not None else "",
+        invoice.currency or "",
+        state_word(invoice),
+        invoice_cause(invoice),
+        invoice.sevdesk_voucher_id or "",
+        day(invoice.due_date),
+    ]

@@ -1,0 +1,96 @@
+"""What every answer carries and every request must show: headers, CSRF, limits."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf import CSRFProtect
+from werkzeug.wrappers import Response
+
+from portal.core import core
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
+LARGEST_FORM = 64 * 1024
+LOGIN_LIMIT = "10 per minute"
+
+csrf = CSRFProtect()
+limiter = Limiter(
+    get_remote_address,
+    # A queue that is away must cost a login nothing: count in memory then, and never fail.
+    in_memory_fallback_enabled=True,
+    swallow_errors=True,
+    storage_options={"socket_connect_timeout": 1, "socket_timeout": 1},
+)
+
+
+def storage_uri(redis_url: str) -> str:
+    """Return the queue's address in the spelling of `limits`, which has its own for sockets."""
+    return "redis+" + redis_url if redis_url.startswith("unix:") else redis_url
+
+
+def refuse_foreign_origin() -> None:
+    """Turn away what another site sent, before anything else looks at it: 403."""
+    if request.method in {"GET", "HEAD", "OPTIONS"} or request.blueprint == "webhooks":
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        if site not in {"same-origin", "none"}:
+            abort(403)
+    elif origin is not None and origin not in _own_origins():
+        abort(403)
+
+
+def _own_origins() -> set[str]:
+    public = urlsplit(core().config.public_url)
+    return {f"{public.scheme}://{public.netloc}", request.host_url.rstrip("/")}
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if core().config.is_https:
+        response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
+    return response
+
+
+def register_protection(app: Flask) -> None:
+    config = app.extensions["portal"].config
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_FORM,
+        MAX_FORM_PARTS=100,
+        # A log page may stay open for hours; the token lives as long as the session.
+        WTF_CSRF_TIME_LIMIT=None,
+        # Its own check compares the Referer with the Host; ours compares origins.
+        WTF_CSRF_SSL_STRICT=False,
+        RATELIMIT_STORAGE_URI=storage_uri(config.redis_url.get_secret_value()),
+        RATELIMIT_HEADERS_ENABLED=True,
+    )
+    app.before_request(refuse_foreign_origin)
+    app.after_request(add_headers)
+    csrf.init_app(app)
+    limiter.init_app(app)
