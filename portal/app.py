@@ -10,7 +10,6 @@ from typing import Any
 from flask import Flask, current_app, g, request, url_for
 
 from portal.cli import register_commands
-from portal.cli import register_commands
 from portal.config import Config
 from portal.core import create_core
 from portal.filters import register_filters
