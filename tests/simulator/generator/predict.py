@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from decimal import Decimal
 from typing import Any
 
@@ -170,6 +171,7 @@ def _hits(item: dict[str, Any], accounts: list[dict[str, Any]]) -> list[dict[str
     return next((found for found in ways if found), [])
 
 
+@cache
 def _text(value: str | None) -> str:
     """Return the text as codes and names are compared."""
     return " ".join(unicodedata.normalize("NFKC", value or "").split()).casefold()

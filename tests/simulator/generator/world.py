@@ -9,12 +9,8 @@ from typing import Any
 from faker import Faker
 
 from tests.simulator.generator.charts import REGULAR, SMALL_BUSINESS, Chart
-from tests.simulator.generator.invoices import (
-    REGULAR_KINDS,
-    SMALL_BUSINESS_KINDS,
-    Maker,
-    make_invoices,
-)
+from tests.simulator.generator.invoices import Maker, make_invoices
+from tests.simulator.generator.kinds import REGULAR_KINDS, SMALL_BUSINESS_KINDS
 from tests.simulator.generator.people import ascii_slug, people_of_space
 
 _NAMES = ("Kontor", "Werkraum", "Schreibstube", "Halle", "Atelier", "Loft", "Fabrik", "Gründerhaus")

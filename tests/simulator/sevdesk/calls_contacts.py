@@ -166,7 +166,7 @@ def create_communication_way() -> Response:
     except ValueError as err:
         raise bad_request("main has to be true or false") from err
     made = CommunicationWay(client.new_id["emails"](), owner.id, kind, value, key, main)
-    client.communication_ways[made.id] = made
+    client.put_communication_way(made, "body")
     return envelope(made.to_json(client.id), 201)
 
 
@@ -179,13 +179,11 @@ def _is_wanted(client: SevdeskClient, each: Contact) -> bool:
         return False
     if wanted.get("name", "").casefold() not in each.shown_name.casefold():
         return False
-    places = [
-        (place.zip, place.city) for place in client.addresses.values() if place.contact == each.id
-    ]
-    return all(
-        name not in wanted or any(place[index] == wanted[name] for place in places)
-        for index, name in enumerate(("zip", "city"))
-    )
+    zip_code, city = wanted.get("zip"), wanted.get("city")
+    if zip_code is None and city is None:
+        return True
+    places = [place for place in client.addresses.values() if place.contact == each.id]
+    return any(zip_code in (None, place.zip) and city in (None, place.city) for place in places)
 
 
 def _found(client: SevdeskClient, contact_id: str) -> Contact:

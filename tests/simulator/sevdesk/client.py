@@ -47,6 +47,7 @@ class SevdeskClient:
         self.contacts: dict[str, Contact] = {}
         self.addresses: dict[str, Address] = {}
         self.communication_ways: dict[str, CommunicationWay] = {}
+        self._emails: set[tuple[str, str]] = set()
         self.vouchers: dict[str, Voucher] = {}
         self.tags: dict[str, Tag] = {}
         self.relations: dict[tuple[str, str], TagRelation] = {}
@@ -75,7 +76,7 @@ class SevdeskClient:
         for index, value in enumerate(list_in(entry, "emails", where)):
             place = f"{where}.emails[{index}]"
             way = CommunicationWay.from_world(value, place, self.new_id["emails"], self.since)
-            _put(self.communication_ways, way.id, way, place)
+            self.put_communication_way(way, place)
         for index, value in enumerate(list_in(entry, "contacts", where)):
             self.put_contact(value, f"{where}.contacts[{index}]")
         for index, value in enumerate(list_in(entry, "tags", where)):
@@ -117,13 +118,31 @@ class SevdeskClient:
         return _put(self.cost_centres, centre.id, centre, where)
 
     def put_contact(self, value: object, where: str) -> Contact:
-        """Add the contact, with a communication way for its e-mail unless that is there already."""
+        """Add the contact, with a communication way for its e-mail unless it has that already."""
         contact = Contact.from_world(value, where, self.new_id["contacts"], self.since)
-        _put(self.contacts, contact.id, contact, where)
         email = text_in(value if isinstance(value, dict) else {}, "email", where)
-        if email:
-            self.add_email(contact.id, email)
+        _put(self.contacts, contact.id, contact, where)
+        if email and (contact.id, email) not in self._emails:
+            way_id = self.new_id["emails"]()
+            way = CommunicationWay(
+                way_id, contact.id, "EMAIL", email, main=True, created=self.since
+            )
+            self.put_communication_way(way, where)
         return contact
+
+    def put_communication_way(self, way: CommunicationWay, where: str) -> None:
+        _put(self.communication_ways, way.id, way, where)
+        if way.type == "EMAIL":
+            self._emails.add((way.contact, way.value))
+
+    def forget_communication_ways(self, contact_id: str, *, only_emails: bool = False) -> None:
+        """Delete the contact's communication ways."""
+        self.communication_ways = {
+            key: each
+            for key, each in self.communication_ways.items()
+            if each.contact != contact_id or (only_emails and each.type != "EMAIL")
+        }
+        self._emails = {known for known in self._emails if known[0] != contact_id}
 
     def put_voucher(self, value: object, where: str) -> Voucher:
         voucher = Voucher.from_world(
@@ -150,8 +169,7 @@ class SevdeskClient:
         self.addresses = {
             key: each for key, each in self.addresses.items() if each.contact != contact_id
         }
-        ways = self.communication_ways.items()
-        self.communication_ways = {key: each for key, each in ways if each.contact != contact_id}
+        self.forget_communication_ways(contact_id)
         for voucher in self.vouchers.values():
             if voucher.supplier == contact_id:
                 voucher.supplier, voucher.supplier_name = None, contact.shown_name
@@ -176,17 +194,6 @@ class SevdeskClient:
         taken = (each.customer_number or "" for each in self.contacts.values())
         numbers = [int(number) for number in taken if number.isascii() and number.isdigit()]
         return str(max([self.next_customer_number, *(number + 1 for number in numbers)]))
-
-    def add_email(self, contact_id: str, email: str) -> None:
-        """Give the contact this e-mail address unless it has it already."""
-        ways = self.communication_ways.values()
-        if not any(
-            (each.contact, each.type, each.value) == (contact_id, "EMAIL", email) for each in ways
-        ):
-            way = CommunicationWay(
-                self.new_id["emails"](), contact_id, "EMAIL", email, main=True, created=self.since
-            )
-            self.communication_ways[way.id] = way
 
     def tag_named(self, name: str, tag_id: str | None = None) -> Tag:
         """Return the tag of that name, made when it is not there yet."""

@@ -161,10 +161,7 @@ def _changed(
                 key: each for key, each in client.relations.items() if each.voucher != thing_id
             }
         if noun == "contacts" and "email" in body:
-            ways = client.communication_ways.items()
-            client.communication_ways = {
-                key: each for key, each in ways if (each.contact, each.type) != (thing_id, "EMAIL")
-            }
+            client.forget_communication_ways(thing_id, only_emails=True)
         _put(client, noun, {**shown, **body})
     except WorldError:
         things[thing_id] = before

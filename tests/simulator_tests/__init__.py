@@ -1,0 +1,1 @@
+"""The simulator's own tests: the real process, driven over HTTP by its contract alone."""
