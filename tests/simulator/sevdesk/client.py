@@ -158,8 +158,9 @@ class SevdeskClient:
             raise WorldError(f"{where}.supplier: no contact {voucher.supplier}")
         if voucher.cost_centre is not None and voucher.cost_centre not in self.cost_centres:
             raise WorldError(f"{where}.costCentre: no cost centre {voucher.cost_centre}")
+        tag_names = list_in(value if isinstance(value, dict) else {}, "tags", where)
         _put(self.vouchers, voucher.id, voucher, where)
-        for name in list_in(value if isinstance(value, dict) else {}, "tags", where):
+        for name in tag_names:
             self.tag_voucher(voucher.id, str(name))
         return voucher
 

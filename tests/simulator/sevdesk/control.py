@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from tests.simulator.errors import WorldError
 from tests.simulator.sevdesk.client import SevdeskClient
+from tests.simulator.sevdesk.contacts import Contact
 from tests.simulator.sevdesk.fields import fields_of, flag_in, now, text_in
 from tests.simulator.sevdesk.side import Access, SevdeskSide, set_version
 
@@ -143,7 +144,7 @@ def _changed(
     """Put the changed thing in the place of the old one; if it cannot be, the old one stays."""
     if str(body.get("id", thing_id)) != thing_id:
         raise WorldError(f"{noun}.id: an id cannot be changed")
-    before, order = things[thing_id], list(things)
+    before, order, relations = things[thing_id], list(things), client.relations
     shown = _shown(client, noun, thing_id)
     if noun == "vouchers" and "positions" in body:
         # The sums follow the positions unless the change names them too.
@@ -161,10 +162,13 @@ def _changed(
                 key: each for key, each in client.relations.items() if each.voucher != thing_id
             }
         if noun == "contacts" and "email" in body:
+            # Read once for its errors only: a refused change must not cost the old address.
+            Contact.from_world({**shown, **body}, noun, client.new_id[noun], now())
+            text_in(body, "email", noun)
             client.forget_communication_ways(thing_id, only_emails=True)
         _put(client, noun, {**shown, **body})
     except WorldError:
-        things[thing_id] = before
+        things[thing_id], client.relations = before, relations
         raise
     finally:
         for key in order:

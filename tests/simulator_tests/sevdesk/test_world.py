@@ -198,6 +198,7 @@ def test_person_changes_a_contact_with_its_email(sevdesk: Sevdesk) -> None:
     path = f"/{TOKEN}/contacts/501"
     changed = sevdesk.control("PATCH", path, {"customerNumber": "2000", "email": "neu@example.org"})
     assert changed.json["email"] == "neu@example.org"
+    assert sevdesk.control("PATCH", path, {"email": "x", "category": "9"}).status_code == 400
     assert [row["value"] for row in sevdesk.get("/CommunicationWay")] == ["neu@example.org"]
     assert [row["id"] for row in sevdesk.get("/Contact?depth=1")] == ["501", "502"]
     assert sevdesk.control("POST", f"/{TOKEN}/contacts", {"id": "501"}).status_code == 400
@@ -222,8 +223,9 @@ def test_person_edits_a_voucher_and_keeps_its_file(sevdesk: Sevdesk) -> None:
     assert edited.json["sumGross"] == "107"
     assert edited.json["tags"] == ["geprüft"]
     assert sevdesk.get(f"/Voucher/{saved['id']}/getPdf")["content"]
-    wrong = sevdesk.control("PATCH", path, {"supplier": "999"})
+    wrong = sevdesk.control("PATCH", path, {"supplier": "999", "tags": []})
     assert wrong.status_code == 400
+    assert len(sevdesk.get("/TagRelation")) == 1
     assert sevdesk.get(f"/Voucher/{saved['id']}")[0]["sumGross"] == "107"
     assert sevdesk.control("PATCH", path, {"id": "1"}).status_code == 400
     assert sevdesk.control("DELETE", path).status_code == 200
