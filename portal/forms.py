@@ -115,7 +115,7 @@ class ChoicesForm(FlaskForm):  # type: ignore[misc]
     """How the special cases are booked; nobody but the space's admins may decide that."""
 
     zero_tax_rule = RadioField(
-        _("Invoices with 0 % tax on every line"),
+        _("Invoices without VAT"),
         choices=[(value, _(text)) for value, text in ZERO_TAX_RULES.items()],
     )
     corrections = RadioField(
