@@ -108,7 +108,7 @@ def team(side: CobotSide, value: object, where: str) -> Json:
         "billingEmails": given.texts("billingEmails"),
         "taxId": given.optional_text("taxId"),
         "customerNumber": number or "",
-        "photo": given.raw("photo"),
+        "photo": _photo(given),
         "members": members,
     }
 
@@ -121,7 +121,7 @@ def contact(side: CobotSide, value: object, where: str) -> Json:
         "email": given.optional_text("email"),
         "phone": given.optional_text("phone"),
         "address": contact_address(given.raw("address", {}), f"{where}.address"),
-        "photo": given.raw("photo"),
+        "photo": _photo(given),
         "membership": given.optional_text("membership"),
     }
 
@@ -157,6 +157,16 @@ def day(value: str | None, where: str) -> str | None:
         return date.fromisoformat(value.replace("/", "-")).strftime(DAY_FORMAT)
     except ValueError:
         raise WorldError(f"{where}: a day is needed") from None
+
+
+def _photo(given: Fields) -> Json | None:
+    value = given.raw("photo")
+    if value is None:
+        return None
+    sizes = Fields(value, f"{given.where}.photo", ("thumb", "small", "large", "xlarge", "hd"))
+    for size in value:
+        Fields(sizes.raw(size), f"{sizes.where}.{size}", ("url", "width", "height"))
+    return dict(value)
 
 
 def _user(given: Fields) -> Json | None:
