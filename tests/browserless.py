@@ -197,7 +197,7 @@ class Browserless:
             if "Cobot" in form.text and form.method == "post":
                 return self.submit(form)
         for url, text in page.links():
-            if "anmelden" in text and "Cobot" in text:
+            if text in {"Mit Cobot anmelden", "Sign in with Cobot"}:
                 return self._page(self.http.get(url, timeout=TIMEOUT_SECONDS), 200)
         raise PageFault(f"{page.url} has no button to sign in with Cobot: {page.text[:500]}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,7 @@ SETTINGS = {name.upper() for name in Config.model_fields}
 
 
 def example() -> dict[str, str]:
-    pairs = (line.split("=", 1) for line in EXAMPLE.splitlines() if re.match(r"[A-Z_]+=", line))
-    return {name: value for name, value in pairs}
+    return dict(re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE, flags=re.MULTILINE))
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:
@@ -34,7 +34,7 @@ def test_every_setting_has_a_comment_before_it() -> None:
     lines = EXAMPLE.splitlines()
     bare = [
         line
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if re.match(r"[A-Z_]+=", line) and not before.startswith("# ")
     ]
     assert bare == []
