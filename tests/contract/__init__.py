@@ -1,0 +1,1 @@
+"""The product's clients and the simulator against the vendors' published descriptions."""
