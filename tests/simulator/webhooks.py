@@ -22,7 +22,7 @@ THREADS = 16
 TIMEOUT_SECONDS = 10
 GONE = 410
 REORDER_WAIT_SECONDS = 0.5
-REORDER_GAP_SECONDS = 0.05
+REORDER_GAP_SECONDS = 0.1
 EVENTS = frozenset(
     {
         "created_membership",

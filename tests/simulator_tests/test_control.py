@@ -166,6 +166,7 @@ def test_every_call_is_logged_without_any_token(simulator):
 def test_kept_connections_answer_without_delay(simulator):
     token = simulator.space_token()
     start = simulator.control("GET", "/calls").json()["last"]
-    for _ in range(50):
-        assert simulator.api2("/invoices/inv-1", token).elapsed.total_seconds() < 0.03
+    answers = [simulator.api2("/invoices/inv-1", token) for _ in range(50)]
+    # The middle one: a single call may be slow on a busy machine, a held back answer makes all slow.
+    assert sorted(answer.elapsed.total_seconds() for answer in answers)[25] < 0.03
     assert simulator.control("GET", f"/calls?after={start}").json()["last"] == start + 50
