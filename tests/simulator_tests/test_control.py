@@ -167,6 +167,6 @@ def test_kept_connections_answer_without_delay(simulator):
     token = simulator.space_token()
     start = simulator.control("GET", "/calls").json()["last"]
     answers = [simulator.api2("/invoices/inv-1", token) for _ in range(50)]
-    # The middle one: a single call may be slow on a busy machine, a held back answer makes all slow.
+    # The middle one: a busy machine slows a single call, a held back answer slows them all.
     assert sorted(answer.elapsed.total_seconds() for answer in answers)[25] < 0.03
     assert simulator.control("GET", f"/calls?after={start}").json()["last"] == start + 50
