@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -58,13 +59,19 @@ def cobot_with(
     )
 
 
-def sevdesk_with(token: str) -> SevdeskClient:
-    """Return a client for a token at hand."""
+def sevdesk_with(token: str, *, patience_seconds: float = 0) -> SevdeskClient:
+    """Return a client for a token at hand.
+
+    With patience it waits so long in all for our own budget of calls: for a person who looks at the
+    page. A worker never waits.
+    """
     return SevdeskClient(
         core().config.sevdesk_api_url,
         token,
         sessions=core().sessions,
-        hooks=_hooks(f"sevdesk|{digest(token)}", per_endpoint=False),
+        hooks=_hooks(
+            f"sevdesk|{digest(token)}", per_endpoint=False, patience_seconds=patience_seconds
+        ),
     )
 
 
@@ -79,13 +86,23 @@ def slow_down(space: Space, error: TemporaryError) -> None:
     budgets.block(key, error.retry_after_seconds)
 
 
-def _hooks(owner: str, *, per_endpoint: bool) -> Hooks:
+def _hooks(owner: str, *, per_endpoint: bool, patience_seconds: float = 0) -> Hooks:
+    until = time.monotonic() + patience_seconds
+
     def before(call: Call) -> None:
         # A transaction held over a remote call would block every other writer meanwhile.
         if db.session().in_transaction():
             raise RuntimeError(f"commit before you call out: {call.endpoint}")
         limit = budgets.cobot_limit() if call.remote == "cobot" else budgets.sevdesk_limit()
-        budgets.take(f"{owner}|{call.endpoint}" if per_endpoint else owner, limit)
+        key = f"{owner}|{call.endpoint}" if per_endpoint else owner
+        while True:
+            try:
+                return budgets.take(key, limit)
+            except BudgetExhausted as err:
+                wait = err.retry_after_seconds or 0
+                if time.monotonic() + wait > until:
+                    raise
+                time.sleep(wait)
 
     def after(call: Call, status_code: int | None, seconds: float) -> None:
         log.debug(

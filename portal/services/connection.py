@@ -29,6 +29,8 @@ from portal.sync.taxes import is_small_business
 log = structlog.get_logger(__name__)
 
 SUPPORTED_VERSION = "2.0"
+PATIENCE_SECONDS = 10
+"""How long a person who saves the form waits for our own budget of calls at the most."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def save_settings(
     db.session.commit()
     if token is None:
         raise SettingsRefused("api_token", "token_needed")
-    client = clients.sevdesk_with(token)
+    client = clients.sevdesk_with(token, patience_seconds=PATIENCE_SECONDS)
     try:
         facts = probe_token(client)
         cost_centre_id = _cost_centre(client, settings.cost_centre_number)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from portal.cobot.records import Invoice
 from portal.core import core
 from portal.database import db, utcnow
-from portal.errors import NotFound, OutcomeUnknown, Rejected, RemoteError, UnusableAnswer
+from portal.errors import Forbidden, NotFound, OutcomeUnknown, Rejected, RemoteError, UnusableAnswer
 from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
 from portal.services import activities, charts, looks, record
@@ -118,6 +118,13 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
         invoice = work.remotes.cobot.invoice(row.cobot_invoice_id)
     except NotFound as err:
         _not_there(work, row, err)
+        return None
+    except Forbidden:
+        # Either the right to read invoices is gone, or this one belongs to somebody else.
+        today = utcnow().date()
+        work.remotes.cobot.invoices(work.space.cobot_id, today, today)
+        _skip(row, Cause("not_of_this_space"))
+        work.commit()
         return None
     if invoice.space_id is not None and invoice.space_id != work.space.cobot_id:
         # Only the id came from the hook: nothing of a foreign invoice may be kept or shown.

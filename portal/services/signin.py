@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import cast as as_type
 
 from flask import session
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import String, cast, delete, literal, select, update
 
 from portal.cobot.records import CobotSpace, CobotUser
 from portal.database import db, insert_or_update, utcnow
@@ -27,7 +27,7 @@ def sign_in(user_token: str) -> Admin:
 
 def admin_of_session() -> Admin | None:
     """Return who is signed in, None for nobody."""
-    signed_in = cast(ServerSession, session)
+    signed_in = as_type(ServerSession, session)
     return db.session.get(Admin, signed_in.admin_id) if signed_in.admin_id else None
 
 
@@ -74,7 +74,7 @@ def _remember_space(found: CobotSpace) -> int:
     db.session.execute(
         update(Space)
         .where(Space.subdomain == found.subdomain, Space.cobot_id != found.id)
-        .values(subdomain=func.concat("gone-", Space.id))
+        .values(subdomain=literal("gone-") + cast(Space.id, String))
     )
     db.session.add(space)
     space.subdomain = found.subdomain

@@ -1,0 +1,185 @@
+"""Fixtures for everything that needs the application: a migrated database, a queue, a client.
+
+SQLite in a temporary folder, or PostgreSQL when TEST_DATABASE_URL names a server; never a mock of
+our own code.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from portal.config import Config
+from portal.core import PACKAGE, create_core
+from portal.database import db
+from portal.embedded import EmbeddedValkey
+from portal.supervisor import Supervisor
+
+ROOT = Path(__file__).resolve().parent.parent
+TOKEN_KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a developer's .env and environment out of the tests."""
+    for name in Config.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setitem(Config.model_config, "env_file", None)
+
+
+@pytest.fixture(scope="session")
+def translations() -> None:
+    """Compile the message catalogues once, as `make setup` does."""
+    folder = PACKAGE / "translations"
+    if any(folder.glob("*/LC_MESSAGES/*.po")):
+        subprocess.run(
+            [sys.executable, "-m", "babel.messages.frontend", "compile", "-d", str(folder)],
+            check=True,
+            capture_output=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Valkey of our own."""
+    folder = tmp_path_factory.mktemp("valkey")
+    valkey = EmbeddedValkey.in_folder(folder)
+    supervisor = Supervisor(
+        folder=ROOT,
+        log_folder=folder / "logs",
+        lock=folder / "supervisor.lock",
+        leftovers=valkey.leftovers,
+    )
+    supervisor.start(valkey.process())
+    try:
+        valkey.wait_until_up()
+        yield valkey.url
+    finally:
+        supervisor.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated, empty database to copy from: an address of SQLite or PostgreSQL."""
+    server = os.environ.get("TEST_DATABASE_URL")
+    if server is None:
+        path = tmp_path_factory.mktemp("database") / "empty.db"
+        _migrate(f"sqlite:///{path}")
+        yield str(path)
+        return
+    name = f"portal_template_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    _migrate(_named(server, name))
+    yield name
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database_url(migrated_database: str, tmp_path: Path) -> Iterator[str]:
+    """A database of the test's own."""
+    server = os.environ.get("TEST_DATABASE_URL")
+    if server is None:
+        path = tmp_path / "portal.db"
+        shutil.copy(migrated_database, path)
+        yield f"sqlite:///{path}"
+        return
+    name = f"portal_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_database}"')
+    yield _named(server, name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def make_config(database_url: str, redis_url: str) -> Callable[..., Config]:
+    """Settings for tests; each can be overridden."""
+
+    def make(**overrides: object) -> Config:
+        return test_config(**{"database_url": database_url, "redis_url": redis_url, **overrides})
+
+    return make
+
+
+@pytest.fixture
+def core_app(make_config: Callable[..., Config], translations: None) -> Iterator[Flask]:
+    """The application without pages, its context pushed."""
+    app = create_core(make_config())
+    with app.app_context():
+        yield app
+        _close(app)
+
+
+@pytest.fixture
+def app(make_config: Callable[..., Config], translations: None) -> Iterator[Flask]:
+    """The web application."""
+    from portal.app import create_app
+
+    app = create_app(make_config())
+    app.testing = True
+    yield app
+    with app.app_context():
+        _close(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def test_config(**overrides: object) -> Config:
+    """Return settings for a test: complete, local, without limits of calls."""
+    values: dict[str, object] = {
+        "secret_key": "test-secret-key",
+        "token_keys": TOKEN_KEY,
+        "database_url": "sqlite://",
+        "redis_url": "unix:///nowhere.sock",
+        "public_url": "http://127.0.0.1:8000",
+        "cobot_client_id": "demo",
+        "cobot_client_secret": "demo-secret",
+        "cobot_www_url": "http://127.0.0.1:9/cobot",
+        "cobot_api_url": "http://127.0.0.1:9/cobot-api",
+        "cobot_space_url": "http://127.0.0.1:9/cobot-space/{subdomain}",
+        "sevdesk_api_url": "http://127.0.0.1:9/sevdesk/api/v1",
+        "cobot_calls_per_minute": 0,
+        "sevdesk_calls_per_second": 0,
+        "log_format": "console",
+        "log_level": "WARNING",
+    }
+    return Config(**{**values, **overrides})  # type: ignore[arg-type]
+
+
+test_config.__test__ = False  # type: ignore[attr-defined]
+
+
+def _migrate(url: str) -> None:
+    app = create_core(test_config(database_url=url))
+    with app.app_context():
+        upgrade(str(PACKAGE / "migrations"))
+        _close(app)
+
+
+def _close(app: Flask) -> None:
+    db.session.remove()
+    db.engine.dispose()
+    core = app.extensions["portal"]
+    core.sessions.close()
+    core.queue.redis.close()
+
+
+def _named(server: str, name: str) -> str:
+    return server.rpartition("/")[0] + "/" + name

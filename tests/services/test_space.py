@@ -1,0 +1,276 @@
+"""A space as a whole: connecting, hooks, pauses, catching up, budgets, letting go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import date, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from portal.core import core
+from portal.database import db, utcnow
+from portal.errors import BudgetExhausted
+from portal.models import Budget, InboxEvent, InvoiceSync, Lease, Space, State, StateCount
+from portal.services import budgets, catchup, connection, locks, signin, upkeep, vault, webhooks
+from portal.services.connection import Choices, SettingsRefused, SevdeskSettings
+from portal.services.drain import drain
+from tests.services.conftest import (
+    TOKEN,
+    Remote,
+    admin_named,
+    announce,
+    connect,
+    id_of,
+    line,
+    row_of,
+    sync,
+    work,
+)
+
+XYZ = {"type": "memberships", "id": "mem-xyz"}
+
+
+def test_connecting_subscribes_to_every_event_and_disconnecting_takes_all_away(
+    remote: Remote, alpha: Space
+) -> None:
+    made = remote.space()["subscriptions"]
+    assert len(made) == 6
+    assert all(one["active"] for one in made)
+    secret = vault.get(alpha, "hook_secret")
+    connection.disconnect(alpha, admin=admin_named("owner"))
+    assert remote.space()["subscriptions"] == []
+    assert alpha.sealed_cobot_token is alpha.sealed_sevdesk_token is None
+    assert secret is not None
+    body = b'{"url":"http://x"}'
+    assert webhooks.receive(secret, "created_invoice", body=body, content_type=None) == 410
+
+
+@pytest.mark.parametrize(
+    ("settings_", "field", "code"),
+    [
+        (SevdeskSettings("0" * 32, None, 0), "api_token", "token_invalid"),
+        (SevdeskSettings(None, None, 0), "api_token", "token_needed"),
+        (SevdeskSettings(TOKEN, "999", 0), "cost_centre_number", "cost_centre_missing"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_and_nothing_is_saved(
+    remote: Remote, core_app: Flask, settings_: SevdeskSettings, field: str, code: str
+) -> None:
+    token = remote.user_token("owner")
+    admin = signin.sign_in(token)
+    space = signin.space_of(admin, "alpha")
+    assert space is not None
+    with pytest.raises(SettingsRefused) as refused:
+        connection.save_settings(space, settings_, admin=admin, user_token=token)
+    assert (refused.value.field, refused.value.code) == (field, code)
+    db.session.refresh(space)
+    assert not space.is_connected
+    assert remote.space()["subscriptions"] == []
+
+
+def test_an_account_of_version_one_is_refused(remote: Remote, core_app: Flask) -> None:
+    remote.control("PATCH", f"/sevdesk/{TOKEN}", {"version": "1.0"})
+    with pytest.raises(SettingsRefused, match="sevdesk_version"):
+        connect(remote, "owner", "alpha", TOKEN)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"x" * 70_000,
+        b"not json",
+        b"[]",
+        b"{}",
+        b'{"url": 7}',
+        b'{"url": "http://evil.example/api/invoices/inv-1"}',
+        b'{"url": "http://127.0.0.1@evil.example/api/invoices/inv-1"}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_hook_that_is_not_ours_is_counted_and_nothing_is_kept(alpha: Space, body: bytes) -> None:
+    secret = vault.get(alpha, "hook_secret")
+    assert secret is not None
+    db.session.commit()
+    status = webhooks.receive(secret, "created_invoice", body=body, content_type="application/json")
+    assert status == 400
+    assert db.session.scalar(select(func.count(InboxEvent.id))) == 0
+    db.session.refresh(alpha)
+    assert alpha.hook_rejected_count == 1
+
+
+def test_an_unknown_secret_is_not_found(alpha: Space) -> None:
+    assert webhooks.receive("wrong", "created_invoice", body=b"{}", content_type=None) == 404
+
+
+def test_a_form_is_taken_as_well(remote: Remote, alpha: Space) -> None:
+    base = core().config.cobot_space_url.format(subdomain="alpha")
+    secret = vault.get(alpha, "hook_secret")
+    assert secret is not None
+    db.session.commit()
+    body = f"url={base}/api/invoices/inv-9".encode()
+    kind = "application/x-www-form-urlencoded; charset=utf-8"
+    assert webhooks.receive(secret, "created_invoice", body=body, content_type=kind) == 202
+
+
+def test_a_refused_token_pauses_the_space_and_a_new_one_lets_it_go_on(
+    remote: Remote, alpha: Space
+) -> None:
+    remote.control("PATCH", f"/sevdesk/{TOKEN}", {"revoked": True})
+    made = sync(remote, alpha, debitor=XYZ)
+    db.session.refresh(alpha)
+    assert alpha.pause_code == "token_invalid"
+    assert row_of(made).state == State.WAITING
+    assert len(remote.space()["activities"]) == 1
+    before = remote.mark()
+    work(alpha)
+    assert remote.calls(before) == []
+    remote.control("PATCH", f"/sevdesk/{TOKEN}", {"new_token": "c3" * 16, "revoked": False})
+    connection.save_settings(
+        alpha, SevdeskSettings("c3" * 16, None, 14), admin=admin_named("owner"), user_token=None
+    )
+    work(alpha)
+    assert row_of(made).state == State.SYNCED
+
+
+def test_the_nightly_comparison_finds_what_no_hook_told(remote: Remote, alpha: Space) -> None:
+    alpha.start_date = date.today() - timedelta(days=10)  # noqa: DTZ011 - the simulator's day
+    db.session.commit()
+    missed = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    assert catchup.catch_up(alpha.id) == 1
+    assert catchup.catch_up(alpha.id) == 0
+    work(alpha)
+    assert row_of(missed).state == State.SYNCED
+
+
+def test_a_subscription_that_cobot_switched_off_is_made_again(remote: Remote, alpha: Space) -> None:
+    gone = remote.space()["subscriptions"][0]["id"]
+    remote.control("DELETE", f"/cobot/spaces/alpha/subscriptions/{gone}")
+    catchup.catch_up(alpha.id)
+    assert len(remote.space()["subscriptions"]) == 6
+
+
+def test_what_is_due_without_an_alarm_gets_one(remote: Remote, alpha: Space) -> None:
+    announce(alpha, "created_invoice", "inv-404")
+    alpha.wake_at = None
+    db.session.commit()
+    assert upkeep.sweep() == 1
+    assert upkeep.tick() == 1
+
+
+def test_the_same_hook_fifty_times_makes_one_row(remote: Remote, alpha: Space) -> None:
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    for _ in range(50):
+        announce(alpha, "created_invoice", id_of(made))
+    work(alpha)
+    assert len(remote.sevdesk()["vouchers"]) == 1
+    event = db.session.scalars(select(InboxEvent)).one()
+    assert event.seen_count == 50
+
+
+def test_counts_of_states_agree_with_the_rows(remote: Remote, alpha: Space) -> None:
+    sync(remote, alpha, debitor=XYZ)
+    sync(remote, alpha, debitor=XYZ, items=[line(code="Meeting")])
+    rows = dict(
+        db.session.execute(
+            select(InvoiceSync.state, func.count()).group_by(InvoiceSync.state)
+        ).all()
+    )
+    counts = {
+        one.state: one.invoices for one in db.session.scalars(select(StateCount)) if one.invoices
+    }
+    assert rows == counts == {"synced": 1, "failed": 1}
+
+
+def test_choosing_a_tax_rule_heals_what_waited_for_it(remote: Remote, alpha: Space) -> None:
+    made = sync(remote, alpha, debitor=XYZ, items=[line(rate="0")])
+    assert row_of(made).cause_code == "tax_rule_needed"
+    connection.save_choices(alpha, Choices("4", "ask", False, 100), admin=admin_named("owner"))
+    work(alpha)
+    assert row_of(made).state == State.SYNCED
+
+
+@pytest.mark.parametrize("settings", [{"sevdesk_calls_per_second": 3}])
+def test_an_exhausted_budget_ends_the_drain_without_sleeping_and_no_call_is_made_twice(
+    remote: Remote, alpha: Space, settings: dict[str, object]
+) -> None:
+    deadline = time.monotonic() + 20
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    before = remote.mark()
+    announce(alpha, "created_invoice", id_of(made))
+    drain(alpha.id)
+    drains = 1
+    while row_of(made).state != State.SYNCED:
+        assert time.monotonic() < deadline
+        drain(alpha.id)
+        drains += 1
+    assert drains > 1
+    calls = remote.calls(before)
+    assert len(calls) == len(set(calls))
+
+
+def test_a_budget_gives_out_no_more_than_its_calls_in_any_window(core_app: Flask) -> None:
+    limit = budgets.Limit(5, 60.0)
+    for _ in range(5):
+        budgets.take("key", limit)
+    with pytest.raises(BudgetExhausted) as refused:
+        budgets.take("key", limit)
+    assert 59 < (refused.value.retry_after_seconds or 0) <= 60
+    assert len(db.session.get_one(Budget, "key").calls) == 5
+
+
+def test_two_workers_never_hold_the_same_space(core_app: Flask) -> None:
+    held: list[bool] = []
+
+    def try_it() -> None:
+        with core_app.app_context(), locks.space_lock(1) as lock:
+            held.append(lock is not None)
+
+    with locks.space_lock(1) as mine:
+        assert mine is not None
+        other = threading.Thread(target=try_it)
+        other.start()
+        other.join()
+    try_it()
+    assert held == [False, True]
+
+
+def test_the_lease_of_a_dead_worker_is_free_at_once(core_app: Flask) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL frees an advisory lock with its connection")
+    db.session.add(
+        Lease(name="space:7", owner="999999999:1:x", expires_at=utcnow() + locks.LEASE, fence=3)
+    )
+    db.session.commit()
+    with locks.space_lock(7) as lock:
+        assert lock is not None
+
+
+def test_a_lock_that_went_to_another_worker_lets_nothing_be_committed(core_app: Flask) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("on PostgreSQL the connection is the lock")
+    with locks.space_lock(8) as lock:
+        assert lock is not None
+        lease = db.session.get_one(Lease, "space:8")
+        lease.fence += 1
+        db.session.commit()
+        with pytest.raises(locks.LockLost):
+            lock.confirm()
+        db.session.rollback()
+
+
+def test_no_token_can_be_read_in_the_database(remote: Remote, alpha: Space) -> None:
+    sync(remote, alpha, debitor=XYZ)
+    secrets = [vault.get(alpha, field) for field in ("cobot_token", "sevdesk_token", "hook_secret")]
+    db.session.commit()
+    everything = "\n".join(
+        repr([bytes(value) if isinstance(value, memoryview) else value for value in row])
+        for table in db.metadata.sorted_tables
+        for row in db.session.execute(select(table))
+    )
+    assert "XYZ Design" in everything
+    for secret in secrets:
+        assert secret
+        assert secret not in everything
