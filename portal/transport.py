@@ -16,13 +16,7 @@ from urllib.parse import quote
 import structlog
 from requests import Request
 
-from portal.answers import (
-    WrongShape,
-    one_line,
-    parse_json,
-    retry_after_seconds,
-    what_it_says,
-)
+from portal.answers import WrongShape, parse_json
 from portal.connections import Sessions
 from portal.errors import (
     Forbidden,
@@ -36,7 +30,16 @@ from portal.errors import (
     TokenRefused,
     UnusableAnswer,
 )
-from portal.exchange import LONGEST_REFUSAL, Answer, Files, NoAnswer, exchange
+from portal.exchange import (
+    LONGEST_REFUSAL,
+    Answer,
+    Files,
+    NoAnswer,
+    exchange,
+    one_line,
+    retry_after_seconds,
+    what_it_says,
+)
 
 __all__ = ["Call", "Hooks", "Sessions", "Transport", "as_is", "ignored", "segment"]
 

@@ -174,11 +174,13 @@ def test_a_read_survives_one_reset(quick):
         assert len(peer.requests) == 2
 
 
-@pytest.mark.parametrize("is_taken", [True, False], ids=["after the request", "at once"])
+@pytest.mark.parametrize("is_taken", [True, False], ids=["after the request", "in the middle"])
 def test_a_reset_during_a_write_is_outcome_unknown_and_sent_once(quick, is_taken):
     def reset_it(connection, peer):
         if is_taken:
             peer.take_request(connection)
+        else:
+            connection.recv(1)
         reset(connection)
 
     with Peer(reset_it) as peer:

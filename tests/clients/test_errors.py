@@ -14,7 +14,7 @@ import time_machine
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 
-from portal.answers import WrongShape, decimal, one_line, parse_json, retry_after_seconds, whole
+from portal.answers import WrongShape, decimal, parse_json, whole
 from portal.errors import (
     BudgetExhausted,
     Forbidden,
@@ -27,6 +27,7 @@ from portal.errors import (
     TokenRefused,
     UnusableAnswer,
 )
+from portal.exchange import one_line, retry_after_seconds
 from portal.transport import Call, Hooks, Sessions, Transport, ignored, segment
 
 TOKEN = "secret-token-of-nobody"
