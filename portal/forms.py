@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
@@ -19,6 +20,7 @@ from wtforms import (
     StringField,
     ValidationError,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.models import Space
@@ -111,20 +113,25 @@ class SevdeskForm(FlaskForm):  # type: ignore[misc]
         )
 
 
+def _choices(texts: Mapping[Any, str]) -> list[SelectChoice]:
+    return [SelectChoice(value, _(text)) for value, text in texts.items()]
+
+
 class ChoicesForm(FlaskForm):  # type: ignore[misc]
     """How the special cases are booked; nobody but the space's admins may decide that."""
 
     zero_tax_rule = RadioField(
         _("Invoices without VAT"),
-        choices=[(value, _(text)) for value, text in ZERO_TAX_RULES.items()],
+        choices=_choices(ZERO_TAX_RULES),
     )
     corrections = RadioField(
-        _("Correction invoices"), choices=[(value, _(text)) for value, text in CORRECTIONS.items()]
+        _("Correction invoices"),
+        choices=_choices(CORRECTIONS),
     )
     voucher_status = RadioField(
         _("New receipts in sevdesk are"),
         coerce=int,
-        choices=[(value, _(text)) for value, text in VOUCHER_STATUSES.items()],
+        choices=_choices(VOUCHER_STATUSES),
     )
     cent_difference = BooleanField(_("Book a difference of a cent on the largest line"))
 

@@ -1,0 +1,230 @@
+"""Who gets in, and who does not: every address, walked from the URL map."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from portal.config import Config
+from portal.views.access import local_path
+from tests.web.conftest import Cast, csrf_of
+
+PUBLIC = {
+    "static",
+    "signin.home",
+    "signin.login",
+    "signin.start",
+    "signin.callback",
+    "languages.choose",
+    "webhooks.receive",
+    "health.alive",
+    "health.ready",
+    "help.index",
+}
+
+
+def addresses(app: Flask, values: dict[str, str]) -> Iterator[tuple[str, str, Rule]]:
+    """Yield method and address of everything the application answers."""
+    with app.test_request_context():
+        for rule in app.url_map.iter_rules():
+            arguments = {name: values.get(name, "x") for name in rule.arguments}
+            _, path = rule.build(arguments, append_unknown=False) or ("", "")
+            for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+                yield method, path, rule
+
+
+def call(client: FlaskClient, method: str, path: str, token: str = "") -> Any:
+    return client.open(path, method=method, data={"csrf_token": token} if token else None)
+
+
+ALPHA = {"subdomain": "alpha", "invoice_id": "i-1"}
+
+
+def test_stranger_gets_404_on_every_route_of_a_space(
+    app: Flask,
+    cast: Cast,
+    sign_in: Callable[..., FlaskClient],
+    add_invoice: Callable[..., int],
+) -> None:
+    add_invoice(cast.alpha, cobot_invoice_id="i-1")
+    stranger = sign_in(cast.stranger)
+    token = csrf_of(stranger, "/help")
+    walked = [
+        (method, path, call(stranger, method, path, token).status_code)
+        for method, path, rule in addresses(app, ALPHA)
+        if "subdomain" in rule.arguments
+    ]
+    assert len(walked) >= 12
+    assert [entry for entry in walked if entry[2] != 404] == []
+
+
+def test_stranger_cannot_tell_a_foreign_space_from_one_that_does_not_exist(
+    cast: Cast, sign_in: Callable[..., FlaskClient]
+) -> None:
+    stranger = sign_in(cast.stranger)
+    foreign = stranger.get("/spaces/alpha/log").text
+    nowhere = stranger.get("/spaces/nowhere/log").text
+    assert foreign.replace("alpha", "nowhere") == nowhere
+
+
+def test_signed_out_person_is_sent_to_the_login_by_every_closed_route(
+    app: Flask, cast: Cast, client: FlaskClient
+) -> None:
+    for method, path, rule in addresses(app, ALPHA):
+        if rule.endpoint in PUBLIC:
+            continue
+        answer = call(client, method, path)
+        assert answer.status_code == 303, (method, path)
+        assert answer.location.startswith("/login"), (method, path)
+        if method == "GET":
+            assert answer.location == f"/login?next={path}"
+
+
+def test_public_routes_are_exactly_those_meant_to_be(app: Flask) -> None:
+    public = {
+        endpoint
+        for endpoint, view in app.view_functions.items()
+        if getattr(view, "is_public", False) or endpoint == "static"
+    }
+    assert public == PUBLIC
+
+
+def test_second_admin_of_a_space_walks_in(cast: Cast, sign_in: Callable[..., FlaskClient]) -> None:
+    assert sign_in(cast.second).get("/spaces/alpha/log").status_code == 200
+
+
+def test_nothing_below_support_can_be_posted(app: Flask) -> None:
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/support")]
+    assert len(rules) == 2
+    assert all((rule.methods or set()) <= {"GET", "HEAD", "OPTIONS"} for rule in rules)
+
+
+def test_owner_of_a_space_is_not_support(owner: FlaskClient) -> None:
+    assert owner.get("/support").status_code == 404
+    assert owner.get("/support/spaces/alpha/invoices/i-1").status_code == 404
+    assert "/support" not in owner.get("/spaces/alpha/log").text
+
+
+def test_support_reads_any_invoice_and_changes_none(
+    cast: Cast, sign_in: Callable[..., FlaskClient], add_invoice: Callable[..., int]
+) -> None:
+    from portal.models import State
+
+    add_invoice(cast.alpha, State.FAILED, cobot_invoice_id="i-1", cause_code="code_empty")
+    support = sign_in(cast.support)
+    page = support.get("/support/spaces/alpha/invoices/i-1")
+    assert page.status_code == 200
+    assert "Support-Ansicht – nur lesen" in page.text
+    assert "Rechnung aus Cobot gelesen" in page.text
+    assert "/retry" not in page.text
+    assert support.get("/spaces/alpha/invoices/i-1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("/spaces/alpha/log?state=failed", "/spaces/alpha/log?state=failed"),
+        ("//evil.example/", None),
+        ("/\\evil.example/", None),
+        ("https://evil.example/", None),
+        ("/%0d%0aSet-Cookie:x", "/%0d%0aSet-Cookie:x"),
+        ("/a\r\nb", None),
+        ("/\t/evil.example", None),
+        ("javascript:alert(1)", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_only_pages_of_ours_are_returned_to(target: str | None, kept: str | None) -> None:
+    assert local_path(target) == kept
+
+
+def test_htmx_poll_after_the_session_ended_says_so_in_place(
+    cast: Cast, client: FlaskClient
+) -> None:
+    answer = client.get(
+        "/spaces/alpha/log/changes?after=0",
+        headers={
+            "HX-Request": "true",
+            "HX-Current-URL": "http://localhost/spaces/alpha/log?state=failed",
+        },
+    )
+    assert answer.status_code == 401
+    assert answer.headers["HX-Retarget"] == "#notice"
+    assert "/login?next=/spaces/alpha/log" in answer.text
+
+
+def test_tenant_pages_are_kept_by_no_cache_and_fragments_told_apart(owner: FlaskClient) -> None:
+    answer = owner.get("/spaces/alpha/log")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+def test_strict_policy_is_on_every_answer_and_pages_obey_it(owner: FlaskClient) -> None:
+    for path in ("/login", "/spaces/alpha/log", "/spaces/alpha/sevdesk", "/help", "/nothing"):
+        answer = owner.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Strict-Transport-Security" not in answer.headers
+        for forbidden in ("style=", "hx-on", "onclick", "<style", "<script>", "javascript:"):
+            assert forbidden not in answer.text, (path, forbidden)
+
+
+def test_https_brings_hsts_and_the_host_cookie(make_config: Callable[..., Config]) -> None:
+    from portal.app import create_app
+
+    app = create_app(make_config(public_url="https://portal.example"))
+    answer = app.test_client().get("/login", base_url="https://portal.example")
+    assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-session=")
+    assert "Secure" in cookie
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_form_without_token_is_refused(owner: FlaskClient, cast: Cast) -> None:
+    answer = owner.post("/spaces/alpha/disconnect")
+    assert answer.status_code == 400
+    assert "Bitte Seite neu laden" in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}]
+)
+def test_form_sent_by_another_site_is_refused(owner: FlaskClient, headers: dict[str, str]) -> None:
+    token = csrf_of(owner, "/spaces/alpha/disconnect")
+    answer = owner.post("/spaces/alpha/disconnect", data={"csrf_token": token}, headers=headers)
+    assert answer.status_code == 403
+
+
+def test_every_form_that_posts_carries_a_token(owner: FlaskClient, cast: Cast) -> None:
+    for path in ("/login", "/spaces/alpha/sevdesk", "/spaces/alpha/disconnect", "/help"):
+        text = owner.get(path, follow_redirects=True).text
+        forms = text.split('<form method="post"')[1:]
+        assert forms
+        for form in forms:
+            assert 'name="csrf_token"' in form.partition("</form>")[0]
+
+
+def test_reading_pages_does_not_wait_for_a_writer(database_url: str, owner: FlaskClient) -> None:
+    if not database_url.startswith("sqlite"):
+        pytest.skip("only SQLite has one writer at a time")
+    owner.get("/spaces/alpha/log")  # the first page puts a token into the session: that writes
+    with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        for path in ("/spaces", "/spaces/alpha/log", "/spaces/alpha/log/changes?after=0"):
+            started = time.monotonic()
+            assert owner.get(path).status_code in {200, 204, 302}
+            assert time.monotonic() - started < 3
+        writer.rollback()
