@@ -26,6 +26,8 @@ WORLD = ROOT / "tests" / "simulator" / "worlds" / "demo.json"
 FOLDER = ROOT / "var" / "demo"
 PORTS = (8000, 9100)
 MOST_AT_ONCE = 9
+# sevdesk's limit is a pace of our own choosing; without it the table shows what the portal needs.
+SETTINGS = {"UPKEEP_SECONDS": "5", "SEVDESK_CALLS_PER_SECOND": "0"}
 
 
 def main() -> int:
@@ -64,7 +66,7 @@ def _new_stack() -> Stack:
                 folder,
                 world=WORLD,
                 ports=PORTS,
-                settings={"UPKEEP_SECONDS": "5"},
+                settings=SETTINGS,
                 tell=lambda step: print(f"starting {step} ...", flush=True),
             )
         except ProcessFailed:

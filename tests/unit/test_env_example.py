@@ -64,7 +64,7 @@ def test_the_filled_in_example_is_accepted(tmp_path: Path, monkeypatch: pytest.M
         flags=re.MULTILINE,
     )
     (tmp_path / ".env").write_text(filled, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(Config.model_config, "env_file", tmp_path / ".env")
     config = load_config()
     assert config.public_url == given["PUBLIC_URL"]
     assert len(config.token_keys) == 2
