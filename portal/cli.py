@@ -53,7 +53,7 @@ def run_worker(queue: str, burst: bool) -> None:
         worker_ttl=30,
         maintenance_interval=30,
     )
-    worker.work(burst=burst, logging_level=None)
+    worker.work(burst=burst, logging_level="WARNING")
 
 
 @upkeep_group.command("run")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask, current_app
 from flask_babel import Babel
@@ -30,6 +30,10 @@ class Core:
     sealer: Sealer
     queue: JobQueue
     sessions: Sessions
+    chart_indexes: dict[int, Any] = field(default_factory=dict)
+    """Booking accounts of a space, ready for matching (portal.services.charts)."""
+    parked: dict[tuple[int, str], Any] = field(default_factory=dict)
+    """What was just read of an invoice that waits for our budget (portal.services.work)."""
 
 
 def user_agent() -> str:

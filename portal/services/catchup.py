@@ -64,7 +64,9 @@ def _compare(space: Space, remotes: Remotes, today: date) -> int:
         # To the end of tomorrow: the space's zone may be ahead of ours.
         listed = remotes.cobot.invoices(space.cobot_id, start, today + timedelta(days=1), page)
         pages = listed.total_pages
-        added += _add_unknown(space, [invoice.id for invoice in listed.invoices])
+        # One that cannot be read gets a row too: its own read then ends with its own cause.
+        ids = [*(invoice.id for invoice in listed.invoices), *listed.unreadable_ids]
+        added += _add_unknown(space, ids)
         page += 1
     return added
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from portal.core import core
 from portal.database import db, insert_or_update, utcnow
@@ -17,6 +17,9 @@ from portal.sync.accounts import AccountIndex
 READ_ANEW_AFTER = timedelta(seconds=30)
 """An invoice is not called blocked by a chart older than this (once per space, however many)."""
 
+MOST_INDEXES = 200
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
 CHART_CAUSES = {
     "account_missing",
     "account_ambiguous",
@@ -25,8 +28,6 @@ CHART_CAUSES = {
     "rate_not_supported",
 }
 """Refusals that a change of the chart in sevdesk can lift."""
-
-_indexes: dict[int, tuple[datetime, tuple[tuple[str, int], ...], AccountIndex]] = {}
 
 
 def index_of(
@@ -70,11 +71,16 @@ def has_cost_centre(space: Space, remotes: Remotes) -> bool:
     return chart.cost_centre_found
 
 
+def doubt(space: Space) -> None:
+    """Read the booking accounts anew at the next use: a person repaired something. No commit."""
+    db.session.execute(update(Chart).where(Chart.space_id == space.id).values(read_at=LONG_AGO))
+
+
 def forget(space: Space) -> None:
     """Read everything anew next time: the token or the cost centre changed. Commits."""
     db.session.execute(delete(Chart).where(Chart.space_id == space.id))
     db.session.commit()
-    _indexes.pop(space.id, None)
+    core().chart_indexes.pop(space.id, None)
 
 
 def _read(space: Space, remotes: Remotes) -> Chart:
@@ -102,15 +108,17 @@ def _index(space: Space, chart: Chart) -> AccountIndex:
     ).all()
     db.session.commit()
     mappings = tuple((code, account_id) for code, account_id in rows)
-    cached = _indexes.get(space.id)
+    kept = core().chart_indexes
+    cached = kept.get(space.id)
     if cached is None or cached[:2] != (chart.read_at, mappings):
         # Parsing thousands of accounts for every invoice would cost more than the invoice.
         index = AccountIndex([_from_json(row) for row in chart.accounts], dict(mappings))
         cached = (chart.read_at, mappings, index)
-        _indexes[space.id] = cached
-        if len(_indexes) > 200:
-            _indexes.pop(next(iter(_indexes)))
-    return cached[2]
+        kept[space.id] = cached
+        if len(kept) > MOST_INDEXES:
+            kept.pop(next(iter(kept)))
+    index: AccountIndex = cached[2]
+    return index
 
 
 def _to_json(account: BookingAccount) -> dict[str, Any]:

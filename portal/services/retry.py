@@ -10,7 +10,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.jobqueue import INTERACTIVE
 from portal.models import InvoiceSync, Space, State
-from portal.services import record
+from portal.services import charts, record
 
 
 def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
@@ -27,6 +27,8 @@ def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
     if invoice is None or space.connected_at is None or not can_retry(invoice):
         db.session.rollback()
         return False
+    if invoice.cause_code in charts.CHART_CAUSES:
+        charts.doubt(space)
     _make_due(invoice, actor)
     space.wake_at = utcnow()
     db.session.commit()

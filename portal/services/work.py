@@ -55,7 +55,7 @@ class Parked:
 
 
 PARKED_SECONDS = 60
-_parked: dict[tuple[int, str], Parked] = {}
+MOST_PARKED = 500
 
 
 @dataclass
@@ -70,20 +70,21 @@ class Work:
 
     def parked(self, cobot_invoice_id: str) -> Parked | None:
         """Return what was read of an invoice a moment ago."""
-        found = _parked.get((self.space.id, cobot_invoice_id))
+        found: Parked | None = core().parked.get((self.space.id, cobot_invoice_id))
         return found if found and time.monotonic() - found.read_at < PARKED_SECONDS else None
 
     def park(self, invoice: Invoice) -> Parked:
         """Keep what was read of an invoice; old ones make room."""
-        if len(_parked) > 500:
-            _parked.clear()
+        kept = core().parked
+        if len(kept) > MOST_PARKED:
+            kept.clear()
         parked = Parked(invoice, time.monotonic())
-        _parked[self.space.id, invoice.id] = parked
+        kept[self.space.id, invoice.id] = parked
         return parked
 
     def unpark(self, cobot_invoice_id: str) -> None:
         """Forget what was read: a write was begun, or the matter is decided."""
-        _parked.pop((self.space.id, cobot_invoice_id), None)
+        core().parked.pop((self.space.id, cobot_invoice_id), None)
 
     def commit(self) -> None:
         """Commit, provided that the space's lock is still ours. Raises LockLost."""
