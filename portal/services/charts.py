@@ -117,8 +117,8 @@ def _index(space: Space, chart: Chart) -> AccountIndex:
         kept[space.id] = cached
         if len(kept) > MOST_INDEXES:
             kept.pop(next(iter(kept)))
-    index: AccountIndex = cached[2]
-    return index
+    found: AccountIndex = cached[2]
+    return found
 
 
 def _to_json(account: BookingAccount) -> dict[str, Any]:
