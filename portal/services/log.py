@@ -172,7 +172,7 @@ def invoice_view(space: Space, cobot_invoice_id: str) -> InvoiceView | None:
     people: dict[str, str] = {}
     if user_ids:
         found = select(Admin.cobot_user_id, Admin.email).where(Admin.cobot_user_id.in_(user_ids))
-        people = dict(db.session.execute(found).tuples().all())
+        people = {row.cobot_user_id: row.email for row in db.session.execute(found)}
     return InvoiceView(row.invoice, row.name, lines, people)
 
 

@@ -121,6 +121,7 @@ STEPS: Mapping[str, str] = {
     "contact_sending": N_("Contact is sent to sevdesk"),
     "address": N_("Address written to the contact"),
     "email": N_("E-mail written to the contact"),
+    "number": N_("Customer number written to Cobot"),
     "number_written": N_("Customer number written to Cobot"),
     "note": N_("Note posted in Cobot"),
     "connected": N_("Space connected"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from flask import Blueprint, Response, request
 
 from portal.services import webhooks
@@ -17,7 +19,7 @@ csrf.exempt(bp)
 def receive(secret: str, event: str) -> Response:
     """Keep the message; the empty answer's status tells Cobot whether to send it again."""
     # One byte more than allowed is enough to see that it is too long.
-    request.max_content_length = None
+    request.max_content_length = sys.maxsize
     body = request.stream.read(webhooks.LONGEST_BODY + 1)
     status = webhooks.receive(secret, event, body=body, content_type=request.content_type)
     return Response(status=status)

@@ -17,15 +17,19 @@ from portal.views.protection import limiter, storage_uri
 from tests.web.conftest import Cast, csrf_of
 
 WWW = "http://127.0.0.1:9/cobot"
+API = "http://127.0.0.1:9/cobot-api"
 USER = {
-    "id": "u-new",
-    "email": "neu@example.org",
-    "admin_of": [
+    "data": {
+        "id": "u-new",
+        "type": "users",
+        "attributes": {"email": "neu@example.org"},
+        "relationships": {"adminOf": {"data": [{"id": "s-gamma", "type": "spaces"}]}},
+    },
+    "included": [
         {
-            "space_link": f"{WWW}/api/spaces/gamma",
-            "name": "Gamma",
-            "space_subdomain": "gamma",
-            "space_id": "s-gamma",
+            "id": "s-gamma",
+            "type": "spaces",
+            "attributes": {"subdomain": "gamma", "name": "Gamma", "locale": "de"},
         }
     ],
 }
@@ -100,7 +104,7 @@ def test_person_comes_back_signed_in_on_the_page_first_asked_for(
 ) -> None:
     asked = go_to_cobot(client, "/login/start?next=/spaces/gamma/sevdesk")
     token = responses.post(f"{WWW}/oauth/access_token", json={"access_token": "user-token"})
-    responses.get(f"{WWW}/api/user", json=USER)
+    responses.get(f"{API}/user", json=USER)
     before = client.get_cookie("session")
     answer = client.get(f"/oauth/callback?code=c&state={asked['state']}")
     assert answer.location == "/spaces/gamma/sevdesk"
@@ -141,7 +145,7 @@ def test_cobot_away_is_said_in_words(client: FlaskClient, away_at: str) -> None:
         responses.post(f"{WWW}/oauth/access_token", body=NoConnection())
     else:
         responses.post(f"{WWW}/oauth/access_token", json={"access_token": "user-token"})
-        responses.get(f"{WWW}/api/user", status=503)
+        responses.get(f"{API}/user", status=503)
     answer = client.get(f"/oauth/callback?code=c&state={asked['state']}")
     assert answer.status_code == 503
     assert "Cobot antwortet gerade nicht" in answer.text

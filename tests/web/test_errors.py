@@ -1,0 +1,148 @@
+"""What people see when something went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from portal.app import create_app
+from portal.config import Config
+from portal.errors import TemporaryError
+from portal.services import log as log_service
+from tests.web.conftest import Cast
+
+
+def test_unknown_page_is_said_in_words(client: FlaskClient) -> None:
+    german = client.get("/nothing", headers={"Accept-Language": "de"})
+    english = client.get("/nothing", headers={"Accept-Language": "en"})
+    assert german.status_code == english.status_code == 404
+    assert "Diese Seite gibt es nicht" in german.text
+    assert "This page does not exist" in english.text
+
+
+def test_wrong_method_is_said_in_words(client: FlaskClient) -> None:
+    answer = client.post("/healthz")
+    assert answer.status_code in {400, 405}
+    assert "Traceback" not in answer.text
+    answer = client.get("/language")
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
+    assert "Das geht hier nicht" in answer.text
+
+
+def test_fault_of_ours_shows_a_reference_and_no_stack_trace(
+    app: Flask,
+    owner: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(log_service, "log_page", fail)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = owner.get("/spaces/alpha/log")
+    assert answer.status_code == 500
+    assert "Bei uns ist etwas schiefgegangen" in answer.text
+    assert "secret detail" not in answer.text
+    assert "Traceback" not in answer.text
+    reference = answer.text.partition("<code>")[2].partition("</code>")[0]
+    assert len(reference) == 8
+
+
+def test_fault_in_a_poll_is_a_short_notice(
+    app: Flask, owner: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(log_service, "changes_since", fail)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = owner.get("/spaces/alpha/log/changes", headers={"HX-Request": "true"})
+    assert answer.status_code == 500
+    assert answer.headers["HX-Retarget"] == "#notice"
+    assert "<html" not in answer.text
+
+
+def test_remote_side_that_is_away_is_503_in_words(
+    owner: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TemporaryError("away", remote="cobot")
+
+    monkeypatch.setattr(log_service, "log_page", fail)
+    answer = owner.get("/spaces/alpha/log")
+    assert answer.status_code == 503
+    assert "Keine Rechnung geht verloren" in answer.text
+
+
+def test_form_larger_than_64_kb_is_refused(owner: FlaskClient) -> None:
+    answer = owner.post("/language", data={"csrf_token": "x" * 70_000})
+    assert answer.status_code == 413
+    assert "Das war zu viel" in answer.text
+
+
+def test_hook_with_unknown_secret_is_404_without_session_or_body(client: FlaskClient) -> None:
+    answer = client.post("/hooks/cobot/unknown/created_invoice", json={"url": "x"})
+    assert answer.status_code == 404
+    assert answer.data == b""
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_hook_needs_no_token_and_no_origin(client: FlaskClient) -> None:
+    answer = client.post(
+        "/hooks/cobot/unknown/created_invoice",
+        data=b"{}",
+        headers={"Sec-Fetch-Site": "cross-site", "Origin": "https://www.cobot.me"},
+    )
+    assert answer.status_code == 404
+
+
+def test_hook_larger_than_64_kb_is_answered_by_the_contract(
+    app: Flask, client: FlaskClient, cast: Cast, edit_space: Callable[..., None]
+) -> None:
+    from portal.crypto import digest
+
+    edit_space(cast.alpha, hook_digest=digest("secret"))
+    body = b'{"url": "' + b"x" * 70_000 + b'"}'
+    assert client.post("/hooks/cobot/secret/created_invoice", data=body).status_code == 400
+
+
+def test_health_says_that_the_process_lives_and_can_work(client: FlaskClient) -> None:
+    assert client.get("/healthz").get_json() == {"alive": True}
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.get_json()["database"] is True
+    assert ready.get_json()["queue"] is True
+
+
+def test_portal_is_ready_without_the_queue_and_says_that_it_is_away(
+    make_config: Callable[..., Config],
+) -> None:
+    app = create_app(make_config(redis_url="unix:///nowhere.sock"))
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.get_json()["queue"] is False
+
+
+def test_portal_is_not_ready_on_a_database_without_tables(
+    make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    app = create_app(make_config(database_url=f"sqlite:///{tmp_path}/empty.db"))
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.get_json()["database"] is False
+    assert app.test_client().get("/healthz").status_code == 200
+
+
+def test_help_has_an_anchor_for_every_cause(client: FlaskClient) -> None:
+    from portal.sync.messages import CATALOGUE
+
+    page = client.get("/help").text
+    for code in CATALOGUE:
+        assert f'id="{code}"' in page
+    assert "%(" not in page

@@ -1,0 +1,175 @@
+"""The page of one invoice: what happened, what to do, trying again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from portal.database import db, utcnow
+from portal.models import HistoryLine, InvoiceSync, State
+from portal.services import record
+from tests.web.conftest import Cast, csrf_of
+
+PAGE = "/spaces/alpha/invoices/i-1"
+
+
+def test_head_of_the_page_names_number_state_and_cause(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(
+        cast.alpha,
+        State.FAILED,
+        cobot_invoice_id="i-1",
+        number="2531-1",
+        cause_code="account_missing",
+        cause_params={"code": "Kaffee"},
+    )
+    page = owner.get(PAGE).text
+    assert 'data-invoice-number="2531-1" data-state="failed" data-cause="account_missing"' in page
+    assert "In sevdesk gibt es kein Buchungskonto „Kaffee“." in page
+    assert "Einstellungen › Buchhaltung › Buchungskonten" in page
+    assert "In sevdesk wurde nichts gebucht." in page
+
+
+def test_whole_history_is_there_newest_first(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    row_id = add_invoice(cast.alpha, cobot_invoice_id="i-1")
+    with app.app_context():
+        row = db.session.get_one(InvoiceSync, row_id)
+        record.note(
+            cast.alpha,
+            "sending",
+            "done",
+            invoice=row,
+            tax_rule="1",
+            tax_reason="taxed_lines",
+            accounts=[{"code": "Desk", "number": "8400", "name": "Erlöse", "how": "name"}],
+            gross="261.80",
+        )
+        record.note(cast.alpha, "retry", "done", invoice=row, actor="admin:u-second")
+        record.note(cast.alpha, "never heard of", "done", invoice=row, some_fact={"a": [1, True]})
+        db.session.commit()
+    page = owner.get(PAGE).text
+    assert page.index("Neuer Versuch angefordert") < page.index("Beleg wird an sevdesk gesendet")
+    assert page.index("Beleg wird an sevdesk gesendet") < page.index("Rechnung aus Cobot gelesen")
+    assert "second@example.org" in page
+    assert "Die Rechnung hat Positionen mit Umsatzsteuer" in page
+    assert "8400" in page
+    assert "261,80\xa0€" in page
+    assert "Automatik" in page
+
+
+def test_history_of_another_space_is_not_mixed_in(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(cast.alpha, cobot_invoice_id="i-1")
+    add_invoice(cast.beta, cobot_invoice_id="i-2", number="secret-2")
+    assert owner.get("/spaces/alpha/invoices/i-2").status_code == 404
+    assert "secret-2" not in owner.get(PAGE).text
+
+
+def test_retry_makes_a_failed_invoice_wait_and_names_the_person(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    row_id = add_invoice(
+        cast.alpha, State.FAILED, cobot_invoice_id="i-1", cause_code="account_missing"
+    )
+    token = csrf_of(owner, PAGE)
+    answer = owner.post(f"{PAGE}/retry", data={"csrf_token": token})
+    assert answer.status_code == 303
+    assert answer.location == PAGE
+    assert "Der neue Versuch läuft." in owner.get(PAGE).text
+    with app.app_context():
+        row = db.session.get_one(InvoiceSync, row_id)
+        assert row.state == State.WAITING
+        actors = [line.actor for line in db.session.query(HistoryLine).filter_by(step="retry")]
+        assert actors == ["admin:u-owner"]
+
+
+def test_retry_by_htmx_gives_the_new_state_in_place(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(cast.alpha, State.FAILED, cobot_invoice_id="i-1", cause_code="account_missing")
+    token = csrf_of(owner, PAGE)
+    answer = owner.post(f"{PAGE}/retry", headers={"HX-Request": "true", "X-CSRFToken": token})
+    assert answer.status_code == 200
+    assert answer.text.lstrip().startswith('<article id="invoice"')
+    assert 'data-state="waiting"' in answer.text
+    assert "Der neue Versuch läuft." in answer.text
+
+
+def test_synced_invoice_offers_no_retry_and_a_planted_one_does_nothing(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(cast.alpha, cobot_invoice_id="i-1", sevdesk_voucher_id="77")
+    assert "/retry" not in owner.get(PAGE).text
+    answer = owner.post(
+        f"{PAGE}/retry", data={"csrf_token": csrf_of(owner, PAGE)}, follow_redirects=True
+    )
+    assert 'data-state="synced"' in answer.text
+    assert "Hier gibt es nichts erneut zu versuchen." in answer.text
+
+
+def test_retry_of_an_invoice_that_is_not_there_is_404(owner: FlaskClient) -> None:
+    token = csrf_of(owner, "/spaces/alpha/disconnect")
+    answer = owner.post("/spaces/alpha/invoices/none/retry", data={"csrf_token": token})
+    assert answer.status_code == 404
+
+
+def test_page_polls_while_it_runs_and_then_no_more(
+    owner: FlaskClient,
+    cast: Cast,
+    add_invoice: Callable[..., int],
+    change: Callable[..., None],
+) -> None:
+    row_id = add_invoice(cast.alpha, State.SENDING, cobot_invoice_id="i-1")
+    page = owner.get(PAGE).text
+    address = page.partition('hx-get="')[2].partition('"')[0]
+    assert owner.get(address).status_code == 204
+    change(row_id, State.SYNCED)
+    answer = owner.get(address)
+    assert answer.status_code == 200
+    assert 'data-state="synced"' in answer.text
+    assert "hx-trigger" not in answer.text
+
+
+def test_choice_that_is_needed_is_linked_to(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    for index, code in enumerate(("tax_rule_needed", "correction_choice_needed"), 1):
+        add_invoice(cast.alpha, State.FAILED, cobot_invoice_id=f"i-{index}", cause_code=code)
+        page = owner.get(f"/spaces/alpha/invoices/i-{index}").text
+        assert 'href="/spaces/alpha/sevdesk#choices"' in page
+
+
+def test_change_in_cobot_after_booking_is_a_warning(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(cast.alpha, cobot_invoice_id="i-1", changed_in_cobot="updated_invoice")
+    page = owner.get(PAGE).text
+    assert 'data-state="synced"' in page
+    assert "Änderungen werden nicht übertragen" in page
+    assert "Danach in Cobot geändert" in owner.get("/spaces/alpha/log").text
+
+
+def test_next_attempt_is_named_in_the_portals_zone(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    at = utcnow() + timedelta(hours=3)
+    add_invoice(cast.alpha, State.WAITING, cobot_invoice_id="i-1", attempts=2, next_try_at=at)
+    page = owner.get(PAGE).text
+    assert "Nächster Versuch" in page
+    assert at.isoformat(timespec="seconds") in page
+
+
+def test_page_speaks_english(
+    cast: Cast, sign_in: Callable[..., FlaskClient], add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(cast.alpha, State.MISMATCHED, cobot_invoice_id="i-1")
+    page = sign_in(cast.owner, language="en").get(PAGE).text
+    assert "Synced without contact" in page
+    assert "Invoice read from Cobot" in page
