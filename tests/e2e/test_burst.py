@@ -1,0 +1,129 @@
+"""Many invoices at once: without limits as predicted, with limits within them."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.browserless import Browserless, LogRow
+from tests.e2e.conftest import NO_LIMITS, QUICK
+from tests.e2e.worlds import ADMIN, invoice, token_of, world_of
+from tests.receipts import receipts_of, total
+from tests.simulator.generator import generate_world, predict
+from tests.stack import Json, Stack
+
+FINAL = {"synced", "mismatched", "failed", "skipped"}
+INVOICES = 500
+
+
+@pytest.mark.timeout(300)
+def test_five_hundred_invoices_end_as_predicted(tmp_path: Path) -> None:
+    world = generate_world(spaces=1, members=60, invoices=INVOICES, seed=7)
+    predicted = predict(world)
+    invoices, before = world["spaces"][0]["invoices"], copy.deepcopy(world)
+    before["spaces"][0]["invoices"] = []
+    subdomain, token = world["spaces"][0]["subdomain"], world["sevdesk"][0]["token"]
+    with Stack(tmp_path, world=before, simulator=NO_LIMITS, settings=QUICK, drains=1) as stack:
+        person = Browserless(stack.portal_url)
+        person.sign_in(world["users"][0]["id"])
+        person.connect(subdomain, token)
+        made = {stack.create_invoice(subdomain, one)["data"]["id"] for one in invoices}
+        assert made == set(predicted)
+        rows = _finished(stack, person, subdomain, len(invoices))
+        booked = receipts_of(stack.sevdesk(token))
+
+    wanted = {one["number"]: predicted[one["id"]] for one in invoices}
+    wrong = {
+        number: (row.state, row.cause, wanted[number].state, wanted[number].cause)
+        for number, row in rows.items()
+        if row.state != wanted[number].state
+        or (row.state in {"failed", "skipped"} and row.cause != wanted[number].cause)
+    }
+    assert wrong == {}
+    assert Counter(row.state for row in rows.values()) == Counter(
+        one.state for one in wanted.values()
+    )
+    with_receipt = {
+        number: one for number, one in wanted.items() if one.state in {"synced", "mismatched"}
+    }
+    assert {number: len(found) for number, found in booked.items()} == dict.fromkeys(
+        with_receipt, 1
+    )
+    receipts = [found[0] for found in booked.values()]
+    assert total(receipts) == sum((one.gross for one in with_receipt.values()), Decimal(0))
+    for receipt in receipts:
+        prediction = with_receipt[receipt.number]
+        assert receipt.gross == prediction.gross, receipt.number
+        assert sorted(receipt.accounts) == sorted(prediction.accounts), receipt.number
+        assert receipt.contact == prediction.contact_id, receipt.number
+
+
+@pytest.mark.timeout(180)
+def test_the_limits_hold_and_everything_is_done(tmp_path: Path) -> None:
+    """The real limits are 60 and 55 a minute, and two a second at sevdesk.
+
+    Here Cobot's are a fifth of that, so that a second minute begins before the test gets long.
+    """
+    ours, theirs, count = 11, 12, 14
+    settings = {**QUICK, "COBOT_CALLS_PER_MINUTE": str(ours), "SEVDESK_CALLS_PER_SECOND": "2"}
+    simulator = ("--cobot-per-minute", str(theirs), "--sevdesk-per-second", "3")
+    world = world_of("grenze")
+    with Stack(tmp_path, world=world, simulator=simulator, settings=settings) as stack:
+        person = Browserless(stack.portal_url)
+        person.sign_in(ADMIN)
+        person.connect("grenze", token_of("grenze"))
+        after = stack.last_call()
+        for number in range(1, count + 1):
+            stack.create_invoice("grenze", invoice("grenze", f"G-{number}"))
+        rows = _finished(stack, person, "grenze", count)
+        calls = stack.calls(after)
+        booked = receipts_of(stack.sevdesk(token_of("grenze")))
+    assert {row.state for row in rows.values()} == {"synced"}
+    assert {number: len(found) for number, found in booked.items()} == dict.fromkeys(rows, 1)
+    assert [call for call in calls if call["status"] == 429] == []
+    read = [call["at"] for call in calls if _is_invoice_read(call)]
+    assert _most_within(60, read) == ours, "the limit is kept, and used"
+    assert max(read) - min(read) < 75
+    saved = [call["at"] for call in calls if call["side"] == "sevdesk"]
+    assert _most_within(0.95, saved) <= 2
+
+
+def _finished(stack: Stack, person: Browserless, subdomain: str, count: int) -> dict[str, LogRow]:
+    """Return the log's rows by number once every invoice has its final state."""
+
+    def is_finished() -> bool:
+        open_ones = person.get(f"/spaces/{subdomain}/log?state=working").rows()
+        stored = len(stack.space(subdomain)["deliveries"])
+        return not open_ones and stored >= count and _all_delivered(stack, subdomain)
+
+    stack.wait_until(is_finished, "all invoices to end", seconds=200, every=0.5)
+    rows = {row.number: row for row in person.log_rows(subdomain)}
+    assert len(rows) == count
+    assert {row.state for row in rows.values()} <= FINAL
+    return rows
+
+
+def _all_delivered(stack: Stack, subdomain: str) -> bool:
+    return all(
+        row["attempts"] and row["attempts"][-1]["status"] == 202
+        for row in stack.space(subdomain)["deliveries"]
+    )
+
+
+def _is_invoice_read(call: Json) -> bool:
+    return bool(
+        call["side"] == "cobot-api"
+        and call["method"] == "GET"
+        and call["path"].startswith("/invoices/")
+        and not call["path"].endswith(".pdf")
+    )
+
+
+def _most_within(seconds: float, moments: list[float]) -> int:
+    """Return how many of the moments fall into the fullest window of this length."""
+    moments = sorted(moments)
+    return max(sum(begin <= at < begin + seconds for at in moments) for begin in moments)
