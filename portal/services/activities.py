@@ -83,7 +83,7 @@ def _post(work: Work, row: InvoiceSync, said: str, level: str | None, told: str 
         outcome = "failed"
     else:
         work.space.messages_refused_at = None
-        note_row(row, "told", "done", cause=row.cause_code)
+        note_row(row, "told", "done", cause=row.cause_code, params=dict(row.cause_params))
     log.info("message for Cobot", space=row.space_id, invoice=row.number, outcome=outcome)
     row.told_cause = told
     row.tell_attempts = 0

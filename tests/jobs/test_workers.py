@@ -1,0 +1,87 @@
+"""Every way to start a worker runs our jobs, and every job that is named exists."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zlib
+
+import pytest
+from flask import Flask
+from redis import Redis
+from rq.registry import FailedJobRegistry
+from rq.utils import import_attribute
+
+from portal import cli, jobqueue
+from portal.config import Config
+from portal.core import core
+from tests.conftest import ROOT
+
+RQ = [sys.executable, "-m", "rq.cli", "worker", "--burst", "--quiet"]
+
+
+def environment(config: Config) -> dict[str, str]:
+    """Return the test's settings as a process gets them."""
+    found = {"PATH": os.environ["PATH"], "FLASK_SKIP_DOTENV": "1", "FLASK_APP": "wsgi"}
+    for name, value in config.model_dump().items():
+        if name in {"secret_key", "database_url", "redis_url", "cobot_client_secret"}:
+            found[name.upper()] = value.get_secret_value()
+        elif name in {"cobot_client_id", "public_url"}:
+            found[name.upper()] = value
+    found["TOKEN_KEYS"] = ",".join(key.get_secret_value() for key in config.token_keys)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        ([sys.executable, "-m", "flask", "rq", "worker", "drain", "--burst"], {}),
+        ([*RQ, "--serializer", "json", "drain"], {}),
+        ([*RQ, "drain"], {"RQ_WORKER_CLASS": "jobs.worker.StayingWorker"}),
+    ],
+    ids=["flask rq worker", "rq worker with its own class", "rq worker with ours"],
+)
+def test_a_worker_started_in_any_way_runs_our_jobs(
+    core_app: Flask, command: list[str], more: dict[str, str]
+) -> None:
+    queue = core().queue
+    queue.redis.flushdb()
+    assert queue.wake(1)
+    assert queue.wake(1)
+    assert queue.queue("drain").count == 1
+    env = environment(core().config)
+    subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**env, "RQ_REDIS_URL": env["REDIS_URL"], "PYTHONPATH": str(ROOT), **more},
+        check=True,
+        timeout=60,
+    )
+    assert queue.queue("drain").count == 0
+    assert len(FailedJobRegistry(queue=queue.queue("drain"))) == 0
+    # The mark is gone: the next hook wakes again.
+    assert queue.redis.get("portal:wake:drain:1") is None
+
+
+@pytest.mark.parametrize("name", [jobqueue.DRAIN_JOB, jobqueue.CATCH_UP_JOB, cli.WORKER_CLASS])
+def test_every_dotted_name_leads_to_something(name: str) -> None:
+    assert callable(import_attribute(name))
+
+
+def test_a_wake_up_while_the_queue_is_away_is_no_error(core_app: Flask) -> None:
+    away = jobqueue.JobQueue("unix:///nowhere/queue.sock")
+    assert away.wake(1) is False
+    assert not away.is_reachable()
+
+
+def test_jobs_hold_ids_only(core_app: Flask) -> None:
+    queue = core().queue
+    queue.redis.flushdb()
+    queue.wake(7)
+    connection: Redis = queue.redis
+    [job_id] = queue.queue("drain").job_ids
+    data = connection.hget(f"rq:job:{job_id}", "data")
+    assert data is not None
+    assert json.loads(zlib.decompress(data)) == [jobqueue.DRAIN_JOB, None, [7, "drain"], {}]
