@@ -23,6 +23,7 @@ from portal.services.support import is_support
 View = TypeVar("View", bound=Callable[..., Any])
 
 READING = {"GET", "HEAD", "OPTIONS"}
+MACHINE_ENDPOINTS = {"static", "webhooks.receive", "health.alive", "health.ready"}
 SUPPORT = "support"
 """The blueprint of the support pages."""
 
@@ -60,8 +61,9 @@ def current_space() -> Space:
 
 
 def is_fragment() -> bool:
-    """True when htmx asks: it wants a part of the page."""
-    return request.headers.get("HX-Request") == "true"
+    """True when htmx asks for a part of the page; going back in the history wants all of it."""
+    headers = request.headers
+    return headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in headers
 
 
 def local_path(target: str | None) -> str | None:
@@ -79,10 +81,12 @@ def guard() -> ResponseReturnValue | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None:
         return None
-    if not (getattr(view, "is_public", False) or request.endpoint == "static"):
-        refusal = _check(request.view_args or {})
-        if refusal is not None:
-            return refusal
+    if request.endpoint in MACHINE_ENDPOINTS:
+        pass  # nobody signs in there
+    elif getattr(view, "is_public", False):
+        admin_or_none()  # known or not, the page's head says so
+    elif (refusal := _check(request.view_args or {})) is not None:
+        return refusal
     if request.method not in READING or getattr(view, "writes", False):
         # What was read so far is known; the writer begins anew, and no lock is held while it
         # calls out.

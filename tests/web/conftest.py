@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from portal.app import create_app
 from portal.config import Config
 from portal.database import db
 from portal.models import (
@@ -32,6 +33,23 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 def make_config(make_config: Callable[..., Config]) -> Callable[..., Config]:
     """Settings in which one person is support."""
     return lambda **overrides: make_config(**{"support_user_ids": "u-support", **overrides})
+
+
+@pytest.fixture
+def make_app(make_config: Callable[..., Config]) -> Iterator[Callable[..., Flask]]:
+    """Return further applications with other settings; they are closed after the test."""
+    apps: list[Flask] = []
+
+    def make(**overrides: object) -> Flask:
+        apps.append(create_app(make_config(**overrides)))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        app.extensions["portal"].queue.redis.close()
 
 
 @dataclass(frozen=True)

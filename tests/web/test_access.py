@@ -13,7 +13,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from portal.config import Config
 from portal.views.access import local_path
 from tests.web.conftest import Cast, csrf_of
 
@@ -180,10 +179,8 @@ def test_strict_policy_is_on_every_answer_and_pages_obey_it(owner: FlaskClient) 
             assert forbidden not in answer.text, (path, forbidden)
 
 
-def test_https_brings_hsts_and_the_host_cookie(make_config: Callable[..., Config]) -> None:
-    from portal.app import create_app
-
-    app = create_app(make_config(public_url="https://portal.example"))
+def test_https_brings_hsts_and_the_host_cookie(make_app: Callable[..., Flask]) -> None:
+    app = make_app(public_url="https://portal.example")
     answer = app.test_client().get("/login", base_url="https://portal.example")
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
     cookie = answer.headers["Set-Cookie"]

@@ -9,8 +9,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal.app import create_app
-from portal.config import Config
 from portal.errors import TemporaryError
 from portal.services import log as log_service
 from tests.web.conftest import Cast
@@ -121,18 +119,18 @@ def test_health_says_that_the_process_lives_and_can_work(client: FlaskClient) ->
 
 
 def test_portal_is_ready_without_the_queue_and_says_that_it_is_away(
-    make_config: Callable[..., Config],
+    make_app: Callable[..., Flask],
 ) -> None:
-    app = create_app(make_config(redis_url="unix:///nowhere.sock"))
+    app = make_app(redis_url="unix:///nowhere.sock")
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 200
     assert answer.get_json()["queue"] is False
 
 
 def test_portal_is_not_ready_on_a_database_without_tables(
-    make_config: Callable[..., Config], tmp_path: Path
+    make_app: Callable[..., Flask], tmp_path: Path
 ) -> None:
-    app = create_app(make_config(database_url=f"sqlite:///{tmp_path}/empty.db"))
+    app = make_app(database_url=f"sqlite:///{tmp_path}/empty.db")
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 503
     assert answer.get_json()["database"] is False

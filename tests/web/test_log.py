@@ -282,6 +282,11 @@ def test_htmx_gets_the_list_without_the_page_around(owner: FlaskClient) -> None:
     assert "<html" not in fragment
 
 
+def test_going_back_in_the_history_gets_the_whole_page(owner: FlaskClient) -> None:
+    headers = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
+    assert "<html" in owner.get(LOG, headers=headers).text
+
+
 def test_empty_log_says_what_to_expect(owner: FlaskClient) -> None:
     assert "Die erste erscheint wenige Sekunden" in owner.get(LOG).text
     assert "Keine Rechnung passt zu diesem Filter." in owner.get(f"{LOG}?q=9").text

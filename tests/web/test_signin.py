@@ -197,10 +197,8 @@ def test_eleventh_try_in_a_minute_is_told_to_wait(client: FlaskClient) -> None:
     assert int(answers[-1].headers["Retry-After"]) <= 60
 
 
-def test_login_works_while_the_queue_is_away(make_config: Callable[..., object]) -> None:
-    from portal.app import create_app
-
-    app = create_app(make_config(redis_url="unix:///nowhere/queue.sock"))  # type: ignore[arg-type]
+def test_login_works_while_the_queue_is_away(make_app: Callable[..., Flask]) -> None:
+    app = make_app(redis_url="unix:///nowhere/queue.sock")
     browser = app.test_client()
     answers = [browser.get("/login/start").status_code for _ in range(11)]
     assert answers[:10] == [302] * 10
