@@ -115,6 +115,7 @@ STEPS: Mapping[str, str] = {
     "skipped": N_("Skipped"),
     "told": N_("Message posted on the Cobot invoice"),
     "retry": N_("Retry asked for"),
+    "create_anyway": N_("Decided to create the receipt anyway"),
     "changed_in_cobot": N_("Changed in Cobot"),
     "member_read": N_("Member read from Cobot"),
     "contact": N_("Contact found or created"),

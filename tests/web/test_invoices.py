@@ -173,3 +173,26 @@ def test_page_speaks_english(
     page = sign_in(cast.owner, language="en").get(PAGE).text
     assert "Synced without contact" in page
     assert "Invoice read from Cobot" in page
+
+
+def test_taken_number_is_booked_anyway_only_by_a_persons_choice(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    row_id = add_invoice(
+        cast.alpha,
+        State.FAILED,
+        cobot_invoice_id="i-1",
+        cause_code="number_taken",
+        cause_params={"id": "77", "number": "2531-1"},
+    )
+    add_invoice(cast.alpha, State.FAILED, cobot_invoice_id="i-2", cause_code="code_empty")
+    assert "Beleg trotzdem anlegen" not in owner.get("/spaces/alpha/invoices/i-2").text
+    page = owner.get(PAGE).text
+    assert "In sevdesk gibt es schon Beleg 77" in page
+    assert "Beleg trotzdem anlegen" in page
+    token = csrf_of(owner, PAGE)
+    answer = owner.post(f"{PAGE}/create-anyway", data={"csrf_token": token}, follow_redirects=True)
+    assert 'data-state="waiting"' in answer.text
+    assert "Entschieden, den Beleg trotzdem anzulegen" in answer.text
+    with app.app_context():
+        assert db.session.get_one(InvoiceSync, row_id).create_anyway
