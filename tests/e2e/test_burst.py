@@ -64,13 +64,14 @@ def test_five_hundred_invoices_end_as_predicted(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(180)
 def test_the_limits_hold_and_everything_is_done(tmp_path: Path) -> None:
-    """The real limits are 60 and 55 a minute, and two a second at sevdesk.
+    """Cobot allows 60 calls a minute and endpoint, we make 55; sevdesk gets two a second.
 
-    Here Cobot's are a fifth of that, so that a second minute begins before the test gets long.
+    Here Cobot's two are a fifth of that, so that the second minute begins before the test gets
+    long. sevdesk publishes no limit, so nothing refuses there: its pace is measured.
     """
     ours, theirs, count = 11, 12, 14
     settings = {**QUICK, "COBOT_CALLS_PER_MINUTE": str(ours), "SEVDESK_CALLS_PER_SECOND": "2"}
-    simulator = ("--cobot-per-minute", str(theirs), "--sevdesk-per-second", "3")
+    simulator = ("--cobot-per-minute", str(theirs))
     world = world_of("grenze")
     with Stack(tmp_path, world=world, simulator=simulator, settings=settings) as stack:
         person = Browserless(stack.portal_url)
@@ -88,8 +89,7 @@ def test_the_limits_hold_and_everything_is_done(tmp_path: Path) -> None:
     read = [call["at"] for call in calls if _is_invoice_read(call)]
     assert _most_within(60, read) == ours, "the limit is kept, and used"
     assert max(read) - min(read) < 75
-    saved = [call["at"] for call in calls if call["side"] == "sevdesk"]
-    assert _most_within(0.95, saved) <= 2
+    assert _most_within(9.9, [call["at"] for call in calls if call["side"] == "sevdesk"]) <= 20
 
 
 def _finished(stack: Stack, person: Browserless, subdomain: str, count: int) -> dict[str, LogRow]:
@@ -100,7 +100,7 @@ def _finished(stack: Stack, person: Browserless, subdomain: str, count: int) -> 
         stored = len(stack.space(subdomain)["deliveries"])
         return not open_ones and stored >= count and _all_delivered(stack, subdomain)
 
-    stack.wait_until(is_finished, "all invoices to end", seconds=200, every=0.5)
+    stack.wait_until(is_finished, "all invoices to end", seconds=150, every=0.5)
     rows = {row.number: row for row in person.log_rows(subdomain)}
     assert len(rows) == count
     assert {row.state for row in rows.values()} <= FINAL

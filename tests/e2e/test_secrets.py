@@ -1,0 +1,142 @@
+"""No token stands anywhere in the clear: database, queue, logs, pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import requests
+
+from tests.browserless import Browserless
+from tests.e2e.worlds import invoice, line, member
+from tests.stack import CLIENT_SECRET, Stack
+
+MARK_LENGTH = 12
+"""The simulator's log of calls shows so much of the SHA-256 of each token, never the token."""
+TOKEN_LENGTH = 32
+"""Both sides' tokens are so many hex digits."""
+MOST_PAGES = 200
+
+
+def test_no_token_stands_anywhere_in_the_clear(
+    stack: Stack,
+    admin: Browserless,
+    connected: Callable[[str], str],
+    ends_as: Callable[..., None],
+) -> None:
+    token = connected("geheim")
+    stack.control(
+        "POST", "/cobot/spaces/geheim/memberships", member("mem-new-3", "Mia Neumann", "77")
+    )
+    stack.create_invoice("geheim", invoice("geheim", "GUT-1"))
+    stack.create_invoice("geheim", invoice("geheim", "ZU-9", items=[line("Parkplatz")]))
+    ends_as("geheim", "GUT-1", "synced")
+    ends_as("geheim", "ZU-9", "failed")
+    admin.connect("geheim", 32 * "f", expect=422)  # a token that is refused must not stay either
+    guest = Browserless(stack.portal_url)
+    guest.get("/login")
+    requests.post(f"{stack.portal_url}/hooks/cobot/{43 * 'x'}/created_invoice", timeout=30)
+
+    hooks = {row["callback_url"] for row in stack.space("geheim")["subscriptions"]}
+    secrets = {re.search(r"/hooks/cobot/([^/]+)/", hook)[1] for hook in hooks}  # type: ignore[index]
+    assert len(secrets) == 1
+    assert min(map(len, secrets)) >= 22, "128 bits at least"
+    known = {
+        token,
+        32 * "f",
+        CLIENT_SECRET,
+        *secrets,
+        stack.env["SECRET_KEY"],
+        *stack.env["TOKEN_KEYS"].split(","),
+        *(cookie.value or "" for cookie in admin.http.cookies if "session" in cookie.name),
+    }
+    marks = {call["caller"] for call in stack.calls() if call["caller"]}
+    assert sha256(token.encode()).hexdigest()[:MARK_LENGTH] in marks
+    assert len(marks) >= 3, "a person's, a space's and sevdesk's token were used"
+
+    places = [*_files(stack), *_database(stack), *_pages(stack, admin), *_pages(stack, guest)]
+    assert {name.split(":")[0] for name, _ in places} >= {"file", "page"}
+    found = [
+        f"{name}: {what}" for name, content in places for what in _leaks(content, known, marks)
+    ]
+    assert found == []
+
+
+def test_the_search_finds_what_it_should() -> None:
+    token = sha256(b"a").hexdigest()[:TOKEN_LENGTH]
+    mark = sha256(token.encode()).hexdigest()[:MARK_LENGTH]
+    assert list(_leaks(f"abc{token}def".encode(), set(), {mark}))
+    assert list(_leaks(b"...demo-secret...", {"demo-secret"}, set()))
+    assert not list(_leaks(b"nothing" * 100, {"demo-secret"}, {mark}))
+
+
+def _leaks(content: bytes, known: set[str], marks: set[str]) -> Iterator[str]:
+    for secret in known:
+        if secret.encode() in content:
+            yield f"a known secret beginning with {secret[:4]}"
+    for run in re.findall(rb"[0-9a-f]{%d,}" % TOKEN_LENGTH, content):
+        for start in range(len(run) - TOKEN_LENGTH + 1):
+            word = run[start : start + TOKEN_LENGTH]
+            if sha256(word).hexdigest()[:MARK_LENGTH] in marks:
+                yield f"a token that was used, beginning with {word[:4]!r}"
+
+
+def _files(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """Yield what lies in the folder: SQLite's files, Valkey's, the logs; not keys and world."""
+    own = {"keys.json", "world.json"}
+    for path in sorted(stack.folder.rglob("*")):
+        if path.is_file() and path.name not in own and path.name != "simulator.log":
+            yield f"file:{path.relative_to(stack.folder)}", path.read_bytes()
+
+
+def _database(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """Yield each row of PostgreSQL; SQLite's file is among the files."""
+    address = stack.env["DATABASE_URL"]
+    if not address.startswith("postgres"):
+        return
+    with psycopg.connect(address) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        ).fetchall()
+        for (table,) in tables:
+            for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 its own names
+                cells = (
+                    bytes(cell) if isinstance(cell, (bytes, memoryview)) else str(cell).encode()
+                    for cell in row
+                )
+                yield f"table:{table}", b"\n".join(cells)
+
+
+def _pages(stack: Stack, person: Browserless) -> Iterator[tuple[str, bytes]]:
+    """Yield every page that can be reached from the start by links."""
+    waiting, seen = ["/", "/spaces", "/spaces/geheim/log", "/spaces/geheim/sevdesk", "/help"], set()
+    host = urlsplit(stack.portal_url).netloc
+    while waiting and len(seen) < MOST_PAGES:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        answer = person.http.get(stack.portal_url + path, timeout=30)
+        if urlsplit(answer.url).netloc != host:
+            continue
+        headers = "\n".join(
+            f"{name}: {value}" for name, value in answer.headers.items() if name != "Set-Cookie"
+        )
+        yield f"page:{path}", answer.content + headers.encode()
+        for link in re.findall(r'(?:href|hx-get)="([^"]+)"', answer.text):
+            parts = urlsplit(link.replace("&amp;", "&"))
+            is_ours = parts.netloc in {"", host} and parts.path.startswith("/")
+            if is_ours and not parts.path.startswith(("/static", "/login/start", "/language")):
+                waiting.append(urlunsplit(("", "", unquote(parts.path), parts.query, "")))
+
+
+@pytest.mark.parametrize("path", ["/spaces/geheim/log", "/spaces/geheim/sevdesk"])
+def test_the_saved_token_is_never_shown_again(
+    admin: Browserless, connected: Callable[[str], str], path: str
+) -> None:
+    token = connected("geheim")
+    assert token not in admin.get(path).html
