@@ -6,6 +6,8 @@ from typing import Any
 
 from rq import SimpleWorker
 
+from portal.services import stopping
+
 
 class StayingWorker(SimpleWorker):
     """A worker without a fork per job, reading JSON.
@@ -20,3 +22,8 @@ class StayingWorker(SimpleWorker):
         # Plain `rq worker QUEUE` hands in queues that would unpickle.
         for queue in self.queues:
             queue.serializer = self.serializer
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        """End warm: the remote call at hand is finished and kept, nothing new is begun."""
+        stopping.requested.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ from types import FrameType
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from redis import Redis
 from rq.utils import import_attribute
 from sqlalchemy import select
@@ -18,7 +18,7 @@ from portal.crypto import new_key
 from portal.database import db
 from portal.jobqueue import QUEUES
 from portal.models import HistoryLine, InvoiceSync, Space
-from portal.services import drain, retry, upkeep
+from portal.services import drain, history, retention, retry, upkeep
 
 WORKER_CLASS = "jobs.worker.StayingWorker"
 """Named by its path: portal never imports jobs."""
@@ -28,14 +28,20 @@ upkeep_group = AppGroup("upkeep", help="Keeping everything going.")
 spaces = AppGroup("spaces", help="The spaces of this portal.")
 invoice_group = AppGroup("invoice", help="One invoice of a space.")
 sync_group = AppGroup("sync", help="Working in the foreground.")
+space_group = AppGroup("space", help="One space.")
+history_group = AppGroup("history", help="The chains of history lines.")
 keys = AppGroup("keys", help="Keys that seal the tokens.")
+
+
+GROUPS = (rq, upkeep_group, spaces, space_group, invoice_group, history_group, sync_group, keys)
 
 
 def register_commands(app: Flask) -> None:
     """Add all commands to the application's command line."""
-    for group in (rq, upkeep_group, spaces, invoice_group, sync_group, keys):
+    for group in GROUPS:
         app.cli.add_command(group)
     app.cli.add_command(up_command)
+    app.cli.add_command(prune_command)
 
 
 @rq.command("worker")
@@ -113,6 +119,39 @@ def run_sync(space: str) -> None:
     click.echo(f"{found.subdomain}\tnext: {when}")
 
 
+@history_group.command("verify")
+@click.argument("space")
+def verify_history(space: str) -> None:
+    """Check that no history line of a space was changed, added between, or taken away."""
+    lines, breaks = history.verify(_space(space))
+    for broken in breaks:
+        click.echo(f"{broken.chain}\tline {broken.number}\t{broken.reason}")
+    if breaks:
+        raise click.ClickException(f"{len(breaks)} of {lines} lines do not fit their chain.")
+    click.echo(f"{space}\t{lines} lines, all chains are whole")
+
+
+@space_group.command("delete")
+@click.argument("space")
+@click.confirmation_option(prompt="Delete all invoices and names of this space here?")
+def delete_space(space: str) -> None:
+    """Delete all that is known of a disconnected space; receipts in sevdesk stay."""
+    try:
+        gone = retention.delete_space(_space(space))
+    except ValueError as err:
+        raise click.ClickException(str(err)) from err
+    click.echo(f"{space}\t{gone} invoices deleted")
+
+
+@click.command("prune")
+@with_appcontext
+def prune_command() -> None:
+    """Delete invoices older than RETENTION_HISTORY_YEARS full years, in all spaces."""
+    until = retention.prune_until()
+    for space in db.session.scalars(select(Space).order_by(Space.subdomain)).all():
+        click.echo(f"{space.subdomain}\t{retention.prune(space, until)} invoices up to {until}")
+
+
 @keys.command("new")
 def make_key() -> None:
     """Print a new key for TOKEN_KEYS."""
@@ -144,9 +183,7 @@ def _print_invoice(invoice: InvoiceSync) -> None:
     )
     lines = db.session.scalars(
         select(HistoryLine)
-        .where(
-            HistoryLine.space_id == invoice.space_id, HistoryLine.invoice_id == invoice.id
-        )
+        .where(HistoryLine.space_id == invoice.space_id, HistoryLine.invoice_id == invoice.id)
         .order_by(HistoryLine.id)
     )
     for line in lines:

@@ -65,6 +65,8 @@ class Config(BaseSettings):
     looks_seconds: Annotated[tuple[float, ...], NoDecode] = (15, 120, 900)
     """When to look for a receipt whose answer was lost, counted from the lost answer."""
     chart_max_age_seconds: float = Field(default=300, ge=0)
+    retention_history_years: int = Field(default=10, ge=1)
+    """For so many full calendar years invoices and their history are kept."""
 
     @field_validator("token_keys", mode="before")
     @classmethod

@@ -67,7 +67,8 @@ def create_core(config: Config | None = None) -> Flask:
         config=config,
         sealer=Sealer([key.get_secret_value() for key in config.token_keys]),
         queue=JobQueue(config.redis_url.get_secret_value()),
-        sessions=Sessions(user_agent()),
+        # Shorter than the 30 s that a worker has to end warm.
+        sessions=Sessions(user_agent(), total_seconds=25),
     )
     db.init_app(app)
     with app.app_context():

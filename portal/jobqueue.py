@@ -18,7 +18,7 @@ QUEUES = (INTERACTIVE, DRAIN, BACKFILL)
 DRAIN_JOB = "jobs.drain.drain_space"
 CATCH_UP_JOB = "jobs.upkeep.catch_up"
 """Jobs are named by their dotted path: portal never imports jobs."""
-DRAIN_SECONDS = 20
+DRAIN_SECONDS = 5
 """How long one drain works before it makes room for another space."""
 JOB_TIMEOUT_SECONDS = 600
 """Longer than a drain and the slowest remote call together."""

@@ -1,7 +1,7 @@
 """What we remember. Import the models from here."""
 
 from portal.models.admin import Admin, LoginSession, SpaceAdmin
-from portal.models.history import HistoryLine, PersonName
+from portal.models.history import HistoryLine, PersonName, PrunePermit
 from portal.models.inbox import InboxEvent
 from portal.models.invoice import InvoiceSync, State, StateCount, Step
 from portal.models.limits import Budget, Lease
@@ -21,6 +21,7 @@ __all__ = [
     "LoginSession",
     "MemberSync",
     "PersonName",
+    "PrunePermit",
     "Space",
     "SpaceAdmin",
     "State",

@@ -16,14 +16,23 @@ class HistoryLine(Base):
 
     __tablename__ = "history_line"
     __table_args__ = (
-        Index("ix_history_line_invoice", "space_id", "invoice_id", "id"),
-        Index("ix_history_line_member", "space_id", "member_id", "id"),
+        Index("ix_history_line_invoice", "space_id", "invoice_id", "number"),
+        Index("ix_history_line_member", "space_id", "member_id", "number"),
+        UniqueConstraint("chain", "number"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"))
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoice_sync.id"))
     member_id: Mapped[int | None] = mapped_column(ForeignKey("member_sync.id"))
+    chain: Mapped[str] = mapped_column(String(200))
+    """Whose life it is, in names that do not change: space, and invoice or member."""
+    number: Mapped[int]
+    """The place in the chain, from 1."""
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    """The hash of the line before; of the first line, that of nothing."""
+    hash: Mapped[str] = mapped_column(String(64))
+    """SHA-256 over the line and the hash before it."""
     at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
     actor: Mapped[str] = mapped_column(String(80))
     """"cobot", "portal", or "admin:<Cobot user id>"."""
@@ -46,3 +55,18 @@ class PersonName(Base):
     """"memberships", "teams", "contacts", or "invoices" where an invoice has no debtor."""
     remote_id: Mapped[str] = mapped_column(String(64))
     name: Mapped[str | None] = mapped_column(String(300))
+
+
+class PrunePermit(Base):
+    """While a row of a space stands here, its history lines may be deleted.
+
+    Written and taken away within one transaction, by the commands that prune; triggers in both
+    engines refuse every other deletion, and every change.
+    """
+
+    __tablename__ = "prune_permit"
+
+    space_id: Mapped[int] = mapped_column(
+        ForeignKey("space.id"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime] = mapped_column(Moment, default=utcnow)

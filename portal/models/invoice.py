@@ -110,6 +110,11 @@ class InvoiceSync(Base):
     next_try_at: Mapped[datetime | None] = mapped_column(Moment)
     """When the worker takes it up (again); None when only a person can go on."""
 
+    is_urgent: Mapped[bool] = mapped_column(default=False)
+    """A person waits for it: taken up before everything else of the space."""
+    create_anyway: Mapped[bool] = mapped_column(default=False)
+    """A person decided to book although sevdesk has a receipt of this number."""
+
     filename: Mapped[str | None] = mapped_column(String(200))
     """sevdesk's name of the uploaded PDF, until it is used."""
     pdf_sha256: Mapped[str | None] = mapped_column(String(64))

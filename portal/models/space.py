@@ -73,6 +73,10 @@ class Space(Base):
     pause_code: Mapped[str | None] = mapped_column(String(50))
     probe_at: Mapped[datetime | None] = mapped_column(Moment)
     """While paused: when to try whether work is possible again."""
+    refusal_message: Mapped[str | None] = mapped_column(String(300))
+    """What sevdesk said when it last refused a receipt, while it refuses."""
+    refusal_count: Mapped[int] = mapped_column(default=0)
+    """How often in a row it said just that."""
     messages_refused_at: Mapped[datetime | None] = mapped_column(Moment)
     """Since when Cobot refuses our activity messages (403); sync goes on."""
     subscribed_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -18,7 +18,7 @@ from portal.errors import (
 from portal.models import InvoiceSync, Space
 from portal.services import record
 from portal.services.sentences import cause_sentence, fix_sentence, language_of
-from portal.services.work import Work, note_row, told_key
+from portal.services.work import Edge, Work, note_row, told_key
 from portal.sync.causes import Cause
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ def tell(work: Work, row: InvoiceSync) -> None:
     cause = Cause(row.cause_code or "unexpected", row.cause_params)
     if row.told_cause == told_key(cause):
         row.next_try_at = None
-        work.commit()
+        work.commit(Edge.TOLD)
         return
     with language_of(work.space):
         lead = gettext("sevdesk: invoice %(number)s was not synced.", number=row.number or "–")
@@ -66,7 +66,7 @@ def _post(work: Work, row: InvoiceSync, said: str, level: str | None, told: str 
     message = f'{html.escape(said, quote=False)} <a href="{link}">{html.escape(label)}</a>'
     row.tell_attempts += 1
     is_last = row.tell_attempts >= MOST_TRIES
-    work.commit()
+    work.commit(Edge.TELLING)
     outcome = "done"
     try:
         _post_somewhere(work, row, message, level)
@@ -89,7 +89,7 @@ def _post(work: Work, row: InvoiceSync, said: str, level: str | None, told: str 
     row.tell_attempts = 0
     row.next_try_at = None
     record.touch(row)
-    work.commit()
+    work.commit(Edge.TOLD)
 
 
 def _post_somewhere(work: Work, row: InvoiceSync, message: str, level: str | None) -> None:

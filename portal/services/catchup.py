@@ -46,9 +46,10 @@ def catch_up(space_id: int) -> int:
         if isinstance(err, PermanentError) and (code := pauses.cause_of(err)):
             pauses.pause(db.session.get_one(Space, space_id), code)
         return 0
-    night_is_over = utcnow().astimezone(core().config.zone).time() >= core().config.catch_up_at
-    if night_is_over:
-        space.caught_up_on = today
+    # Before tonight's hour the comparison of tonight is still to come.
+    local = utcnow().astimezone(core().config.zone)
+    is_tonights = local.time() >= core().config.catch_up_at
+    space.caught_up_on = today if is_tonights else today - timedelta(days=1)
     record.note(space_id, "caught_up", "done", added=added)
     db.session.commit()
     if added:

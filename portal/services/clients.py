@@ -13,7 +13,7 @@ from portal.crypto import digest
 from portal.database import db
 from portal.errors import BudgetExhausted, PermanentError, TemporaryError
 from portal.models import Space
-from portal.services import budgets, vault
+from portal.services import budgets, stopping, vault
 from portal.sevdesk.client import SevdeskClient
 from portal.transport import Call, Hooks
 
@@ -93,6 +93,8 @@ def _hooks(owner: str, *, per_endpoint: bool, patience_seconds: float = 0) -> Ho
         # A transaction held over a remote call would block every other writer meanwhile.
         if db.session().in_transaction():
             raise RuntimeError(f"commit before you call out: {call.endpoint}")
+        if stopping.requested.is_set():
+            raise BudgetExhausted("the worker is ending", retry_after_seconds=0)
         limit = budgets.cobot_limit() if call.remote == "cobot" else budgets.sevdesk_limit()
         key = f"{owner}|{call.endpoint}" if per_endpoint else owner
         while True:

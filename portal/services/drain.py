@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy import func, select, update
@@ -12,14 +12,11 @@ from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.jobqueue import DRAIN_SECONDS
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
-from portal.services import clients, inbox, invoices, members, pauses
+from portal.services import clients, inbox, invoices, members, pauses, stopping
 from portal.services.locks import Lock, LockLost, space_lock
 from portal.services.work import LeaveSpace, Work
 
 log = structlog.get_logger(__name__)
-
-RENEW_SUBSCRIPTIONS = timedelta(minutes=1)
-"""How soon a space whose subscriptions could not be made is looked at again."""
 
 
 def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
@@ -57,7 +54,7 @@ def _work_through(space_id: int, lock: Lock, seconds: float) -> datetime | None:
     finally:
         db.session.commit()
     try:
-        while time.monotonic() < end:
+        while time.monotonic() < end and not stopping.requested.is_set():
             _stop_if_disconnected(work)
             if not _next(work):
                 return None
@@ -85,7 +82,7 @@ def _next(work: Work) -> bool:
     invoice = db.session.scalar(
         select(InvoiceSync)
         .where(InvoiceSync.space_id == space_id, InvoiceSync.next_try_at <= now)
-        .order_by(InvoiceSync.id)
+        .order_by(InvoiceSync.is_urgent.desc(), InvoiceSync.id)
         .limit(1)
         .execution_options(populate_existing=True)
     )

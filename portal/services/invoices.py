@@ -1,13 +1,10 @@
-"""One invoice on its way: read, decide, look, upload, save, tag. Each step may run twice.
+"""One invoice on its way: read, decide, find the contact, look; the receipt stands in receipts.py.
 
-State and step are committed before every write; saveVoucher is sent once and never repeated
-without looking first (sevdesk knows no idempotency key).
+Each step may run twice.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -16,12 +13,11 @@ from sqlalchemy import select
 from portal.cobot.records import Invoice
 from portal.core import core
 from portal.database import db, utcnow
-from portal.errors import Forbidden, NotFound, OutcomeUnknown, Rejected, RemoteError, UnusableAnswer
+from portal.errors import Forbidden, NotFound, RemoteError
 from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
-from portal.services import activities, charts, looks, record
-from portal.services.work import Parked, Work, fail, forget_cause, note_row
-from portal.sevdesk.records import Voucher
+from portal.services import activities, charts, looks, receipts, record
+from portal.services.work import Edge, Parked, Work, fail, note_row
 from portal.sync.causes import Cause
 from portal.sync.contacts import (
     ContactFound,
@@ -35,8 +31,6 @@ from portal.sync.vouchers import plan_voucher, supplier_name
 
 log = structlog.get_logger(__name__)
 
-IMPORT_TAG = "Import"
-MISMATCH_TAG = "mismatch"
 MEMBER_WAITS = 10
 """So many first tries an invoice lets its member become a contact before it goes on without."""
 READABLE_AFTER_RETRIES = 10
@@ -58,11 +52,11 @@ def sync(work: Work, row: InvoiceSync) -> None:
             activities.tell_repaired(work, row)
         elif row.sevdesk_voucher_id is not None:
             step = "tag"
-            _finish(work, row)
+            receipts.finish(work, row)
         elif row.state in (State.SENDING, State.UNKNOWN):
             step = "look"
             if (found := looks.look(work, row)) is not None:
-                _adopt(work, row, found)
+                receipts.adopt(work, row, found)
         else:
             _book(work, row)
     except RemoteError as err:
@@ -85,28 +79,11 @@ def _book(work: Work, row: InvoiceSync) -> None:
     row.sent_contact_id = contact_id
     if not parked.has_looked:
         found = looks.find(work, row, plan.number, plan.credit_debit)
-        if found:
-            _was_there(work, row, plan, found, parked)
+        if found and receipts.take_what_was_there(work, row, plan, found, parked):
             return
         parked.has_looked = True
-    if _upload(work, row, plan) and _send(work, row, plan, contact_id, supplier):
-        _finish(work, row, no_contact=no_contact)
-
-
-def _was_there(
-    work: Work, row: InvoiceSync, plan: VoucherPlan, found: Sequence[Voucher], parked: Parked
-) -> None:
-    """A receipt of this number stands in sevdesk: take it over when it is the same."""
-    contact_id, no_contact = parked.contact or (None, None)
-    supplier = supplier_name(parked.invoice)
-    for hit in found:
-        if looks.is_the_same(hit, plan, contact_id, supplier):
-            _take_over(work, row, plan, hit, was_there=True)
-            _finish(work, row, no_contact=no_contact)
-            return
-    fail(row, Cause("number_taken", {"id": found[0].id, "number": plan.number}), step="look")
-    work.commit()
-    activities.tell(work, row)
+    if receipts.upload(work, row, plan) and receipts.send(work, row, plan, contact_id, supplier):
+        receipts.finish(work, row, no_contact=no_contact)
 
 
 def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
@@ -124,12 +101,12 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
         today = utcnow().date()
         work.remotes.cobot.invoices(work.space.cobot_id, today, today)
         _skip(row, Cause("not_of_this_space"))
-        work.commit()
+        work.commit(Edge.SKIPPED)
         return None
     if invoice.space_id is not None and invoice.space_id != work.space.cobot_id:
         # Only the id came from the hook: nothing of a foreign invoice may be kept or shown.
         _skip(row, Cause("not_of_this_space"))
-        work.commit()
+        work.commit(Edge.SKIPPED)
         return None
     row.number = invoice.number
     row.invoice_date = invoice.invoice_date
@@ -157,7 +134,7 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
             lines=len(invoice.lines),
         )
     record.touch(row)
-    work.commit()
+    work.commit(Edge.FETCHED)
     return work.park(invoice)
 
 
@@ -173,7 +150,7 @@ def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
         note_row(row, "fetched", "later", error=error, next_try_at=row.next_try_at)
     else:
         _skip(row, Cause("invoice_deleted"))
-    work.commit()
+    work.commit(Edge.SKIPPED)
 
 
 def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
@@ -200,10 +177,10 @@ def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
         return plan
     if isinstance(plan, Skip):
         _skip(row, plan.cause)
-        work.commit()
+        work.commit(Edge.SKIPPED)
         return None
     fail(row, plan.cause, step="planned", causes=plan.causes)
-    work.commit()
+    work.commit(Edge.FAILED)
     activities.tell(work, row)
     return None
 
@@ -242,7 +219,7 @@ def _waits_for_member(work: Work, row: InvoiceSync) -> bool:
     row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
     record.touch(row)
     note_row(row, "waits_for_member", "later", next_try_at=row.next_try_at)
-    work.commit()
+    work.commit(Edge.WAITS_FOR_MEMBER)
     return True
 
 
@@ -276,155 +253,3 @@ def _contact(work: Work, invoice: Invoice) -> tuple[str | None, Cause | None]:
         return chosen.contact_id, None
     assert isinstance(chosen, NoContact)
     return None, chosen.cause
-
-
-def _upload(work: Work, row: InvoiceSync, plan: VoucherPlan) -> bool:
-    """Bring the PDF to sevdesk unchanged; False when Cobot has none yet."""
-    if row.step == Step.UPLOADED and row.filename:
-        return True
-    try:
-        pdf = work.remotes.cobot.invoice_pdf(row.cobot_invoice_id)
-    except (NotFound, UnusableAnswer) as err:
-        row.attempts += 1
-        row.failing_since = row.failing_since or utcnow()
-        give_up = timedelta(seconds=core().config.give_up_after_seconds)
-        if utcnow() - row.failing_since > give_up:
-            fail(row, Cause("pdf_missing"), step="pdf", error=err)
-        else:
-            row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
-            row.cause_code, row.cause_params = "pdf_missing", {}
-            record.touch(row)
-            note_row(row, "pdf", "later", error=err, next_try_at=row.next_try_at)
-        work.commit()
-        return False
-    sha256 = hashlib.sha256(pdf).hexdigest()
-    filename = work.remotes.sevdesk.upload(pdf, f"{_file_name(plan.number)}.pdf")
-    row.filename = filename
-    row.pdf_sha256 = sha256
-    row.step = Step.UPLOADED
-    note_row(row, "uploaded", "done", bytes=len(pdf), sha256=sha256)
-    work.commit()
-    return True
-
-
-def _file_name(number: str) -> str:
-    return "".join(char if char.isalnum() or char in "-_." else "-" for char in number)[:80]
-
-
-def _send(
-    work: Work, row: InvoiceSync, plan: VoucherPlan, contact_id: str | None, supplier: str
-) -> bool:
-    """Send the voucher once; False when it is not, or not surely, there."""
-    draft = plan.draft(contact_id, supplier, row.filename)
-    now = utcnow()
-    row.step = Step.SENT
-    row.sent_number = plan.number
-    row.sent_credit_debit = plan.credit_debit
-    row.sent_at = now
-    row.looks = 0
-    row.fingerprint = plan.fingerprint()
-    row.sevdesk_client = work.space.sevdesk_client
-    # Should this worker die now, somebody looks for the receipt before anything new is made.
-    row.next_try_at = looks.next_look_at(row)
-    record.set_state(row, State.SENDING)
-    note_row(row, "sending", "done", contact=contact_id, **plan.facts())
-    work.commit()
-    try:
-        voucher = work.remotes.sevdesk.save_voucher(draft)
-    except OutcomeUnknown as err:
-        work.unpark(row.cobot_invoice_id)
-        row.next_try_at = looks.next_look_at(row)
-        record.set_state(row, State.UNKNOWN)
-        row.cause_code, row.cause_params = "checking", {}
-        note_row(row, "sent", "unknown", error=err, next_try_at=row.next_try_at)
-        work.commit()
-        return False
-    except (Rejected, NotFound) as err:
-        work.unpark(row.cobot_invoice_id)
-        fail(row, Cause("rejected_by_sevdesk", {"message": err.message}), step="sent", error=err)
-        row.step = Step.FETCHED
-        charts.forget(work.space)
-        work.commit()
-        activities.tell(work, row)
-        return False
-    work.unpark(row.cobot_invoice_id)
-    _take_over(work, row, plan, voucher, was_there=False)
-    return True
-
-
-def _adopt(work: Work, row: InvoiceSync, voucher: Voucher) -> None:
-    """Take over the receipt of a lost answer: it is ours, found by the look."""
-    _keep(row, voucher, was_there=False)
-    note_row(row, "found", "done", voucher=voucher.id, gross=str(voucher.sum_gross))
-    work.commit()
-    _finish(work, row)
-
-
-def _take_over(
-    work: Work, row: InvoiceSync, plan: VoucherPlan, voucher: Voucher, *, was_there: bool
-) -> None:
-    row.fingerprint = plan.fingerprint()
-    row.sevdesk_client = work.space.sevdesk_client
-    _keep(row, voucher, was_there=was_there)
-    note_row(
-        row,
-        "found" if was_there else "saved",
-        "done",
-        voucher=voucher.id,
-        gross=str(voucher.sum_gross),
-        was_there=was_there or None,
-        **(plan.facts() if was_there else {}),
-    )
-    work.commit()
-
-
-def _keep(row: InvoiceSync, voucher: Voucher, *, was_there: bool) -> None:
-    row.sevdesk_voucher_id = voucher.id
-    row.sevdesk_gross = to_cents(voucher.sum_gross)
-    row.was_adopted = was_there
-    row.step = Step.SAVED
-    row.filename = None
-    row.next_try_at = utcnow()
-    forget_cause(row)
-    record.set_state(row, State.SENDING)
-
-
-def _finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> None:
-    """Tag the receipt; then the invoice is done. Only what is missing is tried again."""
-    assert row.sevdesk_voucher_id is not None
-    if not row.has_import_tag:
-        work.remotes.sevdesk.tag(row.sevdesk_voucher_id, IMPORT_TAG)
-        row.has_import_tag = True
-        work.commit()
-    if row.is_mismatch and not row.has_mismatch_tag:
-        work.remotes.sevdesk.tag(row.sevdesk_voucher_id, MISMATCH_TAG)
-        row.has_mismatch_tag = True
-    row.step = Step.TAGGED
-    row.next_try_at = None
-    row.finished_at = utcnow()
-    row.attempts = 0
-    forget_cause(row)
-    cause = _warning(row, no_contact)
-    if cause is not None:
-        row.cause_code, row.cause_params = cause.code, dict(cause.params)
-    record.set_state(row, State.MISMATCHED if row.is_mismatch else State.SYNCED)
-    note_row(
-        row,
-        "tagged",
-        "done",
-        tags=[IMPORT_TAG, MISMATCH_TAG] if row.is_mismatch else [IMPORT_TAG],
-        cause=cause.code if cause else None,
-    )
-    work.commit()
-    if row.told_cause is not None:
-        activities.tell_repaired(work, row)
-
-
-def _warning(row: InvoiceSync, no_contact: Cause | None) -> Cause | None:
-    """Return what a person should know of a receipt that is there, None when all is well."""
-    booked = row.sevdesk_gross
-    if booked is not None and row.gross is not None and abs(booked) != abs(row.gross):
-        return Cause("sum_differs", {"a": str(booked), "b": str(row.gross)})
-    if row.is_mismatch:
-        return no_contact or Cause("contact_missing", {"number": row.customer_number or "–"})
-    return None

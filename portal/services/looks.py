@@ -13,7 +13,7 @@ from portal.database import db, utcnow
 from portal.models import InvoiceSync, PersonName, State, Step
 from portal.money import to_cents
 from portal.services import activities, record
-from portal.services.work import Work, fail, note_row
+from portal.services.work import Edge, Work, fail, note_row
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
 from portal.sync.plans import EXPENSE, VoucherPlan
@@ -68,19 +68,19 @@ def look(work: Work, row: InvoiceSync) -> Voucher | None:
         record.set_state(row, State.UNKNOWN)
         row.cause_code, row.cause_params = "checking", {}
         note_row(row, "sent", "unknown")
-        work.commit()
+        work.commit(Edge.UNKNOWN)
     found = find(work, row, row.sent_number, row.sent_credit_debit)
     for hit in found:
         if _is_ours(row, hit):
             return hit
-    if found:
+    if found and not row.create_anyway:
         fail(
             row,
             Cause("number_taken", {"id": found[0].id, "number": row.sent_number}),
             step="look",
         )
         row.step = Step.FETCHED
-        work.commit()
+        work.commit(Edge.FAILED)
         activities.tell(work, row)
         return None
     row.looks += 1
@@ -94,7 +94,7 @@ def look(work: Work, row: InvoiceSync) -> Voucher | None:
         row.filename = None
         record.set_state(row, State.WAITING)
         note_row(row, "look", "done", looks=row.looks, found=0)
-    work.commit()
+    work.commit(Edge.LOOKED)
     return None
 
 

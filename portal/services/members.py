@@ -25,7 +25,7 @@ from portal.errors import (
 from portal.models import InvoiceSync, MemberSync, State
 from portal.services import locks, record
 from portal.services.sentences import language_of
-from portal.services.work import LeaveSpace, Work, fail, forget_cause, note_row
+from portal.services.work import Edge, LeaveSpace, Work, fail, forget_cause, note_row
 from portal.sevdesk.records import Contact
 from portal.sync.accounts import fold_name
 from portal.sync.causes import Cause
@@ -78,7 +78,7 @@ def _read(work: Work, row: MemberSync) -> Membership | None:
         row.cause_code, row.cause_params = "member_deleted", {}
         row.next_try_at = None
         note_row(row, "member_read", "done", error=err)
-        work.commit()
+        work.commit(Edge.SKIPPED)
         return None
     row.person_id = record.name_person(
         row.space_id,
@@ -88,7 +88,7 @@ def _read(work: Work, row: MemberSync) -> Membership | None:
     )
     if row.contact_id is None:
         row.number_before = membership.customer_number
-    work.commit()
+    work.commit(Edge.MEMBER_READ)
     return membership
 
 
@@ -120,7 +120,7 @@ def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) 
     with locks.number_lock(client) as lock:
         if lock is None:
             row.next_try_at = utcnow() + timedelta(seconds=NUMBER_LOCK_SECONDS)
-            work.commit()
+            work.commit(Edge.LATER)
             raise LeaveSpace(row.next_try_at)
         number = work.remotes.sevdesk.next_customer_number()
         row.state = State.SENDING
@@ -130,24 +130,24 @@ def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) 
         row.next_try_at = _next_look_at(row)
         note_row(row, "contact_sending", "done", number=number, why=why)
         lock.confirm()
-        work.commit()
+        work.commit(Edge.CONTACT_SENDING)
         try:
             made = work.remotes.sevdesk.create_contact(contact_draft(membership, number))
         except OutcomeUnknown as err:
             row.state = State.UNKNOWN
             row.cause_code, row.cause_params = "checking", {}
             note_row(row, "contact", "unknown", error=err, next_try_at=row.next_try_at)
-            work.commit()
+            work.commit(Edge.UNKNOWN)
             return
         except Rejected as err:
             message = {"message": err.message}
             fail(row, Cause("contact_rejected", message), step="contact", error=err)
-            work.commit()
+            work.commit(Edge.FAILED)
             return
         # Kept before the number is read back: should that fail, no second contact is made.
         row.contact_id = made.id
         row.contact_number = made.customer_number
-        work.commit()
+        work.commit(Edge.CONTACT_MADE)
         # A person below an organisation was seen to get another number than the one sent.
         real = work.remotes.sevdesk.contact(made.id)
     _keep(work, row, real or made, "created")
@@ -176,7 +176,7 @@ def _look_for_lost(work: Work, row: MemberSync, membership: Membership) -> Conta
         row.state = State.WAITING
         row.next_try_at = utcnow()
         note_row(row, "look", "done", looks=row.looks, found=0)
-    work.commit()
+    work.commit(Edge.LOOKED)
     return None
 
 
@@ -208,7 +208,7 @@ def _keep(work: Work, row: MemberSync, contact: Contact, step: str) -> None:
         .values(next_try_at=utcnow())
         .execution_options(synchronize_session=False)
     )
-    work.commit()
+    work.commit(Edge.CONTACT_LINKED)
 
 
 def _complete(work: Work, row: MemberSync, membership: Membership) -> None:
@@ -226,7 +226,7 @@ def _complete(work: Work, row: MemberSync, membership: Membership) -> None:
             except (OutcomeUnknown, Rejected) as err:
                 note_row(row, "address", "failed", error=err)
         row.address_done = True
-        work.commit()
+        work.commit(Edge.ADDRESS_DONE)
     if not row.email_done:
         if membership.email:
             try:
@@ -234,7 +234,7 @@ def _complete(work: Work, row: MemberSync, membership: Membership) -> None:
             except (OutcomeUnknown, Rejected) as err:
                 note_row(row, "email", "failed", error=err)
         row.email_done = True
-        work.commit()
+        work.commit(Edge.EMAIL_DONE)
 
 
 def _write_back(work: Work, row: MemberSync, membership: Membership) -> bool:
@@ -250,16 +250,16 @@ def _write_back(work: Work, row: MemberSync, membership: Membership) -> bool:
             work.remotes.cobot.write_customer_number(row.cobot_membership_id, number)
         except (Rejected, NotFound) as err:
             fail(row, Cause("number_not_written", {"number": number}), step="number", error=err)
-            work.commit()
+            work.commit(Edge.FAILED)
             return False
         read_back = work.remotes.cobot.membership(row.cobot_membership_id).customer_number
         if (read_back or "").strip() != number:
             fail(row, Cause("number_not_written", {"number": number}), step="number")
-            work.commit()
+            work.commit(Edge.FAILED)
             return False
     row.number_written = number
     note_row(row, "number_written", "done", number=number, before=row.number_before)
-    work.commit()
+    work.commit(Edge.NUMBER_WRITTEN)
     return True
 
 
@@ -268,7 +268,7 @@ def _note_in_feed(work: Work, row: MemberSync) -> None:
     if row.note_posted or row.contact_number is None:
         return
     row.note_posted = True
-    work.commit()
+    work.commit(Edge.NOTING)
     with language_of(work.space):
         said = gettext(
             "sevdesk: the member was transferred as a contact, customer number %(number)s.",
@@ -285,11 +285,11 @@ def _note_in_feed(work: Work, row: MemberSync) -> None:
         note_row(row, "note", "failed", error=err)
     else:
         note_row(row, "note", "done")
-    work.commit()
+    work.commit(Edge.NOTED)
 
 
 def _done(work: Work, row: MemberSync) -> None:
     row.state = State.SYNCED
     row.next_try_at = None
     forget_cause(row)
-    work.commit()
+    work.commit(Edge.MEMBER_DONE)

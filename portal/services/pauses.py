@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 PROBE_EVERY = timedelta(minutes=10)
 
 
+REFUSED = "sevdesk_refuses"
+REFUSALS_IN_A_ROW = 5
+REFUSED_FOR = timedelta(minutes=30)
+MESSAGE_LENGTH = 300
 TOLD_IN_COBOT = {"token_invalid", "sevdesk_plan"}
 
 
@@ -82,12 +86,40 @@ def clear(space: Space) -> None:
     space.probe_at = None
 
 
+def count_refusal(space: Space, message: str) -> None:
+    """Count that sevdesk refused a receipt; the same words five times in a row pause the space.
+
+    sevdesk may block a token that keeps producing errors. The caller commits.
+    """
+    is_same = space.refusal_message == message[:MESSAGE_LENGTH]
+    space.refusal_message = message[:MESSAGE_LENGTH]
+    space.refusal_count = space.refusal_count + 1 if is_same else 1
+    if space.refusal_count >= REFUSALS_IN_A_ROW:
+        space.paused_at = space.paused_at or utcnow()
+        space.pause_code = REFUSED
+        space.probe_at = utcnow() + REFUSED_FOR
+        record.note(
+            space.id, "paused", "failed", cause=REFUSED, message=message, count=space.refusal_count
+        )
+
+
+def forget_refusals(space: Space) -> None:
+    """A receipt was taken: whatever was refused before is over. The caller commits."""
+    space.refusal_message = None
+    space.refusal_count = 0
+
+
 def may_work(space: Space) -> bool:
     """Say whether the space may work now; a paused one is probed when its time has come."""
     if not space.is_paused:
         return True
     if space.probe_at is not None and space.probe_at > utcnow():
         return False
+    if space.pause_code == REFUSED:
+        # Only a receipt itself tells whether sevdesk takes them again: one is tried.
+        clear(space)
+        db.session.commit()
+        return True
     try:
         remotes = clients.remotes_of(space)
         db.session.commit()

@@ -17,6 +17,8 @@ from portal.models import (
     State,
     StateCount,
 )
+from portal.models.invoice import IN_WORK
+from portal.services import history
 
 PORTAL = "portal"
 COBOT = "cobot"
@@ -37,17 +39,19 @@ def note(
 
     `facts` holds figures, ids and codes, never a secret, a name or an address.
     """
-    db.session.add(
+    history.append(
+        space_id,
         HistoryLine(
             space_id=space_id,
             invoice_id=invoice.id if invoice else None,
             member_id=member.id if member else None,
+            chain=history.chain_name(space_id, invoice, member),
             at=at or utcnow(),
             actor=actor,
             step=step,
             outcome=outcome,
             facts={name: value for name, value in facts.items() if value is not None},
-        )
+        ),
     )
 
 
@@ -68,6 +72,8 @@ def touch(invoice: InvoiceSync) -> None:
 def set_state(invoice: InvoiceSync, state: State) -> None:
     """Change what people see, and the counts with it. The caller commits."""
     touch(invoice)
+    if state not in IN_WORK:
+        invoice.is_urgent = False
     if invoice.state == state:
         return
     _count(invoice.space_id, State(invoice.state), -1)
@@ -88,6 +94,11 @@ def add_invoice(space_id: int, cobot_invoice_id: str, *, announced_at: datetime)
     touch(invoice)
     _count(space_id, State.WAITING, +1)
     return invoice
+
+
+def uncount(invoice: InvoiceSync) -> None:
+    """Take an invoice that is being deleted out of the counts. The caller commits."""
+    _count(invoice.space_id, State(invoice.state), -1)
 
 
 def name_person(space_id: int, kind: str, remote_id: str, name: str | None) -> int:

@@ -29,11 +29,33 @@ def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
         return False
     if invoice.cause_code in charts.CHART_CAUSES:
         charts.doubt(space)
-    _make_due(invoice, actor)
+    _make_due(invoice, actor, is_urgent=True)
     space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id, queue=INTERACTIVE)
     return True
+
+
+def create_anyway(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
+    """Book although sevdesk has a receipt of this number with other figures: a person's choice.
+
+    Return False where that is not the question.
+    """
+    invoice = db.session.scalar(
+        select(InvoiceSync).where(
+            InvoiceSync.space_id == space.id,
+            InvoiceSync.cobot_invoice_id == cobot_invoice_id,
+            InvoiceSync.state == State.FAILED,
+            InvoiceSync.cause_code == "number_taken",
+        )
+    )
+    if invoice is None or space.connected_at is None:
+        db.session.rollback()
+        return False
+    invoice.create_anyway = True
+    record.note(space.id, "create_anyway", "done", invoice=invoice, actor=actor)
+    db.session.commit()
+    return retry_invoice(space, cobot_invoice_id, actor=actor)
 
 
 def retry_causes(space: Space, causes: Sequence[str], *, actor: str) -> int:
@@ -68,8 +90,9 @@ def can_retry(invoice: InvoiceSync) -> bool:
     }
 
 
-def _make_due(invoice: InvoiceSync, actor: str) -> None:
+def _make_due(invoice: InvoiceSync, actor: str, *, is_urgent: bool = False) -> None:
     invoice.next_try_at = utcnow()
+    invoice.is_urgent = is_urgent
     invoice.failing_since = None
     invoice.attempts = 0
     invoice.member_waits = 0

@@ -101,9 +101,12 @@ def _send_to_catch_up(now: datetime) -> None:
     config = core().config
     local = now.astimezone(config.zone)
     night = local.date() if local.time() >= config.catch_up_at else None
-    wanted: list[ColumnElement[bool]] = [Space.subscribed_at.is_(None)]
+    wanted: list[ColumnElement[bool]] = [
+        Space.subscribed_at.is_(None),
+        Space.caught_up_on.is_(None),  # just connected, or connected again
+    ]
     if night is not None:
-        wanted += [Space.caught_up_on.is_(None), Space.caught_up_on < night]
+        wanted.append(Space.caught_up_on < night)
     ids = db.session.scalars(
         select(Space.id).where(
             Space.connected_at.is_not(None), Space.paused_at.is_(None), or_(*wanted)

@@ -6,6 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import structlog
@@ -40,6 +41,39 @@ class LeaveSpace(PortalError):
     def __init__(self, until: datetime) -> None:
         super().__init__(until.isoformat())
         self.until = until
+
+
+class Edge(StrEnum):
+    """Every commit between two remote calls: the places where a worker may die.
+
+    The tests of faults kill a worker at each of them, so a new commit needs a name here.
+    """
+
+    LATER = "later"
+    PAUSED = "paused"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    FETCHED = "fetched"
+    WAITS_FOR_MEMBER = "waits_for_member"
+    UPLOADED = "uploaded"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    SAVED = "saved"
+    IMPORT_TAGGED = "import_tagged"
+    TAGGED = "tagged"
+    LOOKED = "looked"
+    TELLING = "telling"
+    TOLD = "told"
+    MEMBER_READ = "member_read"
+    CONTACT_SENDING = "contact_sending"
+    CONTACT_MADE = "contact_made"
+    CONTACT_LINKED = "contact_linked"
+    ADDRESS_DONE = "address_done"
+    EMAIL_DONE = "email_done"
+    NUMBER_WRITTEN = "number_written"
+    NOTING = "noting"
+    NOTED = "noted"
+    MEMBER_DONE = "member_done"
 
 
 @dataclass
@@ -86,10 +120,18 @@ class Work:
         """Forget what was read: a write was begun, or the matter is decided."""
         core().parked.pop((self.space.id, cobot_invoice_id), None)
 
-    def commit(self) -> None:
-        """Commit, provided that the space's lock is still ours. Raises LockLost."""
+    def commit(self, edge: Edge) -> None:
+        """Commit, provided that the space's lock is still ours. Raises LockLost.
+
+        `edge` names the place; it is logged, and the tests of faults stop a worker there.
+        """
         self.lock.confirm()
         db.session.commit()
+
+    def leave_if_refused(self) -> None:
+        """Leave the space when sevdesk refused too often. Raises LeaveSpace."""
+        if self.space.pause_code == pauses.REFUSED and self.space.probe_at is not None:
+            raise LeaveSpace(self.space.probe_at)
 
     def settle(self, row: InvoiceSync | MemberSync, error: RemoteError, step: str) -> None:
         """Decide what becomes of a row whose call failed, and say so in its history.
@@ -113,8 +155,11 @@ class Work:
     def _wait_for_budget(self, row: InvoiceSync | MemberSync, error: BudgetExhausted) -> None:
         until = utcnow() + timedelta(seconds=error.retry_after_seconds or 1)
         row.next_try_at = until
+        is_urgent = isinstance(row, InvoiceSync) and row.is_urgent
         _wait_again(row)
-        self.commit()
+        if isinstance(row, InvoiceSync):
+            row.is_urgent = is_urgent
+        self.commit(Edge.LATER)
         raise LeaveSpace(until)
 
     def _try_later(
@@ -131,7 +176,7 @@ class Work:
                 row.next_try_at = None
             else:
                 fail(row, Cause(code), step=step, error=error)
-            self.commit()
+            self.commit(Edge.FAILED)
             return
         wait = backoff_seconds(row.attempts)
         if asked is not None:
@@ -140,7 +185,7 @@ class Work:
         _say(row, Cause(code))
         _wait_again(row)
         note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
-        self.commit()
+        self.commit(Edge.LATER)
         self.failures += 1
         if isinstance(error, TemporaryError) and asked is not None:
             clients.slow_down(self.space, error)
@@ -155,7 +200,7 @@ class Work:
         _say(row, Cause(code, {"right": error.endpoint}))
         _wait_again(row)
         note_row(row, step, "later", error=error, cause=code)
-        self.commit()
+        self.commit(Edge.PAUSED)
         pauses.pause(self.space, code)
         raise LeaveSpace(utcnow() + pauses.PROBE_EVERY)
 
@@ -169,7 +214,7 @@ class Work:
             note_row(row, step, "failed", error=error)
         else:
             fail(row, cause, step=step, error=error)
-        self.commit()
+        self.commit(Edge.FAILED)
 
 
 def fail(
@@ -270,6 +315,7 @@ def _wait_again(row: InvoiceSync | MemberSync) -> None:
     An unknown outcome stays unknown until a look has settled it.
     """
     if isinstance(row, InvoiceSync):
+        row.is_urgent = False
         if row.state == State.SENDING:
             row.step = Step.UPLOADED
             record.set_state(row, State.WAITING)

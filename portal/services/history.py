@@ -1,0 +1,119 @@
+"""The history as chains: each line carries the hash of the line before it.
+
+One chain for each invoice, each member, and each space. Names of people are not in it (they stand
+in `person_name` and may be blanked), so blanking one leaves every chain whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+
+from sqlalchemy import select, update
+
+from portal.database import db
+from portal.models import HistoryLine, InvoiceSync, MemberSync, Space
+
+FIRST = hashlib.sha256(b"").hexdigest()
+"""What the first line of a chain names as the hash before it."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """A line that does not fit its chain, and why."""
+
+    chain: str
+    number: int
+    reason: str
+
+
+def chain_name(space_id: int, invoice: InvoiceSync | None, member: MemberSync | None) -> str:
+    """Return whose life a line belongs to, in names that do not change."""
+    if invoice is not None:
+        return f"space:{space_id}/invoice:{invoice.cobot_invoice_id}"
+    if member is not None:
+        return f"space:{space_id}/member:{member.cobot_membership_id}"
+    return f"space:{space_id}"
+
+
+def append(space_id: int, line: HistoryLine) -> None:
+    """Put a line at the end of its chain. The caller commits.
+
+    The space's row is locked until then: two writers cannot take the same place.
+    """
+    db.session.execute(
+        update(Space)
+        .where(Space.id == space_id)
+        .values(sequence=Space.sequence)
+        .execution_options(synchronize_session=False)
+    )
+    last = db.session.execute(
+        select(HistoryLine.number, HistoryLine.hash)
+        .where(HistoryLine.chain == line.chain)
+        .order_by(HistoryLine.number.desc())
+        .limit(1)
+    ).one_or_none()
+    line.number = last.number + 1 if last else 1
+    line.previous_hash = last.hash if last else FIRST
+    line.hash = hash_of(line)
+    db.session.add(line)
+    db.session.flush()
+
+
+def hash_of(line: HistoryLine) -> str:
+    """Return the SHA-256 over what a line says, its place, and the hash before it."""
+    said = [
+        line.chain,
+        line.number,
+        line.previous_hash,
+        line.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        line.actor,
+        line.step,
+        line.outcome,
+        line.facts,
+    ]
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def verify(space: Space) -> tuple[int, list[Break]]:
+    """Check every chain of a space; return how many lines were read and what does not fit."""
+    lines = 0
+    breaks: list[Break] = []
+    chain, number, before = "", 0, FIRST
+    for line in _all(space):
+        lines += 1
+        if line.chain != chain:
+            chain, number, before = line.chain, 0, FIRST
+        if line.number != number + 1:
+            breaks.append(Break(chain, line.number, f"line {number + 1} is missing"))
+        elif line.previous_hash != before:
+            breaks.append(Break(chain, line.number, "does not follow the line before"))
+        if hash_of(line) != line.hash:
+            breaks.append(Break(chain, line.number, "was changed"))
+        number, before = line.number, line.hash
+    return lines, breaks + _without_history(space)
+
+
+def _all(space: Space) -> Iterator[HistoryLine]:
+    rows = db.session.scalars(
+        select(HistoryLine)
+        .where(HistoryLine.space_id == space.id)
+        .order_by(HistoryLine.chain, HistoryLine.number)
+        .execution_options(yield_per=1000, populate_existing=True)
+    )
+    yield from rows
+
+
+def _without_history(space: Space) -> list[Break]:
+    """Find invoices whose whole chain is gone: the first line is written with the row."""
+    chained = select(HistoryLine.invoice_id).where(
+        HistoryLine.space_id == space.id, HistoryLine.invoice_id.is_not(None)
+    )
+    lost = db.session.scalars(
+        select(InvoiceSync).where(InvoiceSync.space_id == space.id, InvoiceSync.id.not_in(chained))
+    )
+    return [Break(chain_name(space.id, row, None), 0, "has no history") for row in lost]

@@ -1,0 +1,210 @@
+"""The receipt of an invoice: PDF up, saved once, found again, tagged.
+
+State and step are committed before every write; saveVoucher is sent once and never repeated
+without looking first (sevdesk knows no idempotency key).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from portal.core import core
+from portal.database import utcnow
+from portal.errors import NotFound, OutcomeUnknown, Rejected, UnusableAnswer
+from portal.models import InvoiceSync, State, Step
+from portal.money import to_cents
+from portal.services import activities, charts, looks, pauses, record
+from portal.services.locks import LockLost
+from portal.services.work import Edge, Parked, Work, fail, forget_cause, note_row
+from portal.sevdesk.records import Voucher
+from portal.sync.causes import Cause
+from portal.sync.plans import VoucherPlan
+from portal.sync.vouchers import supplier_name
+
+IMPORT_TAG = "Import"
+MISMATCH_TAG = "mismatch"
+SEND_WITHIN_SECONDS = 30
+"""A worker that was stopped for longer between the commit and the write does not write: another
+one may hold the space by now and have looked already."""
+
+
+def take_what_was_there(
+    work: Work, row: InvoiceSync, plan: VoucherPlan, found: Sequence[Voucher], parked: Parked
+) -> bool:
+    """Take over a receipt of this number when it is the same; return whether that ends the matter.
+
+    One with other figures is a person's to judge: nothing is booked until they say so.
+    """
+    contact_id, no_contact = parked.contact or (None, None)
+    supplier = supplier_name(parked.invoice)
+    for hit in found:
+        if looks.is_the_same(hit, plan, contact_id, supplier):
+            _take_over(work, row, plan, hit, was_there=True)
+            finish(work, row, no_contact=no_contact)
+            return True
+    if row.create_anyway:
+        return False
+    fail(row, Cause("number_taken", {"id": found[0].id, "number": plan.number}), step="look")
+    work.commit(Edge.FAILED)
+    activities.tell(work, row)
+    return True
+
+
+def upload(work: Work, row: InvoiceSync, plan: VoucherPlan) -> bool:
+    """Bring the PDF to sevdesk unchanged; False when Cobot has none yet."""
+    if row.step == Step.UPLOADED and row.filename:
+        return True
+    try:
+        pdf = work.remotes.cobot.invoice_pdf(row.cobot_invoice_id)
+    except (NotFound, UnusableAnswer) as err:
+        row.attempts += 1
+        row.failing_since = row.failing_since or utcnow()
+        give_up = timedelta(seconds=core().config.give_up_after_seconds)
+        if utcnow() - row.failing_since > give_up:
+            fail(row, Cause("pdf_missing"), step="pdf", error=err)
+        else:
+            row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
+            row.cause_code, row.cause_params = "pdf_missing", {}
+            record.touch(row)
+            note_row(row, "pdf", "later", error=err, next_try_at=row.next_try_at)
+        work.commit(Edge.LATER)
+        return False
+    sha256 = hashlib.sha256(pdf).hexdigest()
+    filename = work.remotes.sevdesk.upload(pdf, f"{_file_name(plan.number)}.pdf")
+    row.filename = filename
+    row.pdf_sha256 = sha256
+    row.step = Step.UPLOADED
+    note_row(row, "uploaded", "done", bytes=len(pdf), sha256=sha256)
+    work.commit(Edge.UPLOADED)
+    return True
+
+
+def _file_name(number: str) -> str:
+    return "".join(char if char.isalnum() or char in "-_." else "-" for char in number)[:80]
+
+
+def send(
+    work: Work, row: InvoiceSync, plan: VoucherPlan, contact_id: str | None, supplier: str
+) -> bool:
+    """Send the voucher once; False when it is not, or not surely, there."""
+    draft = plan.draft(contact_id, supplier, row.filename)
+    begun = time.monotonic()
+    row.step = Step.SENT
+    row.sent_number = plan.number
+    row.sent_credit_debit = plan.credit_debit
+    row.sent_at = utcnow()
+    row.looks = 0
+    row.fingerprint = plan.fingerprint()
+    row.sevdesk_client = work.space.sevdesk_client
+    # Should this worker die now, somebody looks for the receipt before anything new is made.
+    row.next_try_at = looks.next_look_at(row)
+    record.set_state(row, State.SENDING)
+    note_row(row, "sending", "done", contact=contact_id, **plan.facts())
+    work.commit(Edge.SENDING)
+    if time.monotonic() - begun > SEND_WITHIN_SECONDS:
+        raise LockLost("stopped for too long before the write")
+    try:
+        voucher = work.remotes.sevdesk.save_voucher(draft)
+    except OutcomeUnknown as err:
+        work.unpark(row.cobot_invoice_id)
+        row.next_try_at = looks.next_look_at(row)
+        record.set_state(row, State.UNKNOWN)
+        row.cause_code, row.cause_params = "checking", {}
+        note_row(row, "sent", "unknown", error=err, next_try_at=row.next_try_at)
+        work.commit(Edge.UNKNOWN)
+        return False
+    except (Rejected, NotFound) as err:
+        work.unpark(row.cobot_invoice_id)
+        fail(row, Cause("rejected_by_sevdesk", {"message": err.message}), step="sent", error=err)
+        row.step = Step.FETCHED
+        charts.doubt(work.space)
+        pauses.count_refusal(work.space, err.message)
+        work.commit(Edge.FAILED)
+        activities.tell(work, row)
+        work.leave_if_refused()
+        return False
+    work.unpark(row.cobot_invoice_id)
+    pauses.forget_refusals(work.space)
+    _take_over(work, row, plan, voucher, was_there=False)
+    return True
+
+
+def adopt(work: Work, row: InvoiceSync, voucher: Voucher) -> None:
+    """Take over the receipt of a lost answer: it is ours, found by the look."""
+    _keep(row, voucher, was_there=False)
+    note_row(row, "found", "done", voucher=voucher.id, gross=str(voucher.sum_gross))
+    work.commit(Edge.SAVED)
+    finish(work, row)
+
+
+def _take_over(
+    work: Work, row: InvoiceSync, plan: VoucherPlan, voucher: Voucher, *, was_there: bool
+) -> None:
+    row.fingerprint = plan.fingerprint()
+    row.sevdesk_client = work.space.sevdesk_client
+    _keep(row, voucher, was_there=was_there)
+    note_row(
+        row,
+        "found" if was_there else "saved",
+        "done",
+        voucher=voucher.id,
+        gross=str(voucher.sum_gross),
+        was_there=was_there or None,
+        **(plan.facts() if was_there else {}),
+    )
+    work.commit(Edge.SAVED)
+
+
+def _keep(row: InvoiceSync, voucher: Voucher, *, was_there: bool) -> None:
+    row.sevdesk_voucher_id = voucher.id
+    row.sevdesk_gross = to_cents(voucher.sum_gross)
+    row.was_adopted = was_there
+    row.step = Step.SAVED
+    row.filename = None
+    row.next_try_at = utcnow()
+    forget_cause(row)
+    record.set_state(row, State.SENDING)
+
+
+def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> None:
+    """Tag the receipt; then the invoice is done. Only what is missing is tried again."""
+    assert row.sevdesk_voucher_id is not None
+    if not row.has_import_tag:
+        work.remotes.sevdesk.tag(row.sevdesk_voucher_id, IMPORT_TAG)
+        row.has_import_tag = True
+        work.commit(Edge.IMPORT_TAGGED)
+    if row.is_mismatch and not row.has_mismatch_tag:
+        work.remotes.sevdesk.tag(row.sevdesk_voucher_id, MISMATCH_TAG)
+        row.has_mismatch_tag = True
+    row.step = Step.TAGGED
+    row.next_try_at = None
+    row.finished_at = utcnow()
+    row.attempts = 0
+    forget_cause(row)
+    cause = _warning(row, no_contact)
+    if cause is not None:
+        row.cause_code, row.cause_params = cause.code, dict(cause.params)
+    record.set_state(row, State.MISMATCHED if row.is_mismatch else State.SYNCED)
+    note_row(
+        row,
+        "tagged",
+        "done",
+        tags=[IMPORT_TAG, MISMATCH_TAG] if row.is_mismatch else [IMPORT_TAG],
+        cause=cause.code if cause else None,
+    )
+    work.commit(Edge.TAGGED)
+    if row.told_cause is not None:
+        activities.tell_repaired(work, row)
+
+
+def _warning(row: InvoiceSync, no_contact: Cause | None) -> Cause | None:
+    """Return what a person should know of a receipt that is there, None when all is well."""
+    booked = row.sevdesk_gross
+    if booked is not None and row.gross is not None and abs(booked) != abs(row.gross):
+        return Cause("sum_differs", {"a": str(booked), "b": str(row.gross)})
+    if row.is_mismatch:
+        return no_contact or Cause("contact_missing", {"number": row.customer_number or "–"})
+    return None

@@ -1,0 +1,146 @@
+"""Letting old things go: whole invoices with their history, and what the space's chain keeps of it.
+
+Periods end with the calendar year, as those of German tax law do (§ 147 AO).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+
+from sqlalchemy import delete, func, select
+
+from portal.core import core
+from portal.database import db, utcnow
+from portal.models import (
+    AccountMapping,
+    Chart,
+    DebtorLink,
+    HistoryLine,
+    InboxEvent,
+    InvoiceSync,
+    MemberSync,
+    PersonName,
+    PrunePermit,
+    Space,
+    SpaceAdmin,
+    State,
+    StateCount,
+)
+from portal.services import record
+
+BATCH = 500
+FINAL = (State.SYNCED, State.MISMATCHED, State.SKIPPED, State.FAILED)
+
+
+def prune_until() -> date:
+    """Return the last day whose invoices may go: RETENTION_HISTORY_YEARS full years are kept."""
+    this_year = utcnow().astimezone(core().config.zone).year
+    return date(this_year - core().config.retention_history_years - 1, 12, 31)
+
+
+def prune(space: Space, until: date) -> int:
+    """Delete the settled invoices dated up to a day, with their history; return how many.
+
+    The space's own chain keeps how many, of which time, and their last hash. Commits.
+    """
+    gone = 0
+    while rows := db.session.scalars(
+        select(InvoiceSync)
+        .where(
+            InvoiceSync.space_id == space.id,
+            InvoiceSync.invoice_date <= until,
+            InvoiceSync.state.in_(FINAL),
+        )
+        .order_by(InvoiceSync.id)
+        .limit(BATCH)
+    ).all():
+        gone += len(rows)
+        with _permit(space):
+            _delete_invoices(space, rows)
+        db.session.commit()
+    return gone
+
+
+def delete_space(space: Space) -> int:
+    """Delete all that is known of a disconnected space but its own chain; return the invoices gone.
+
+    The row stays, emptied, so that the chain has something to hang on. Commits.
+    Raises ValueError while the space is connected.
+    """
+    if space.is_connected:
+        raise ValueError("disconnect the space first")
+    gone = 0
+    while rows := db.session.scalars(
+        select(InvoiceSync).where(InvoiceSync.space_id == space.id).limit(BATCH)
+    ).all():
+        gone += len(rows)
+        with _permit(space):
+            _delete_invoices(space, rows)
+        db.session.commit()
+    with _permit(space):
+        _delete_members(space)
+        for model in (
+            PersonName,
+            InboxEvent,
+            StateCount,
+            Chart,
+            AccountMapping,
+            DebtorLink,
+            SpaceAdmin,
+        ):
+            db.session.execute(delete(model).where(model.space_id == space.id))
+        space.name = ""
+        space.cost_centre_number = None
+        record.note(space.id, "space_deleted", "done", invoices=gone)
+    db.session.commit()
+    return gone
+
+
+@contextmanager
+def _permit(space: Space) -> Iterator[None]:
+    """Let history lines of this space be deleted within this block, in the same transaction."""
+    db.session.add(PrunePermit(space_id=space.id))
+    db.session.flush()
+    yield
+    db.session.flush()
+    db.session.execute(delete(PrunePermit).where(PrunePermit.space_id == space.id))
+
+
+def _delete_invoices(space: Space, rows: Sequence[InvoiceSync]) -> None:
+    ids = [row.id for row in rows]
+    lines = (HistoryLine.space_id == space.id, HistoryLine.invoice_id.in_(ids))
+    dates = [row.invoice_date for row in rows if row.invoice_date is not None]
+    record.note(
+        space.id,
+        "pruned",
+        "done",
+        invoices=len(rows),
+        lines=db.session.scalar(select(func.count()).where(*lines)),
+        first_date=min(dates).isoformat() if dates else None,
+        last_date=max(dates).isoformat() if dates else None,
+        last_hash=db.session.scalar(
+            select(HistoryLine.hash).where(*lines).order_by(HistoryLine.id.desc()).limit(1)
+        ),
+    )
+    db.session.execute(delete(HistoryLine).where(*lines))
+    for row in rows:
+        record.uncount(row)
+    db.session.execute(delete(InvoiceSync).where(InvoiceSync.id.in_(ids)))
+
+
+def _delete_members(space: Space) -> None:
+    lines = (HistoryLine.space_id == space.id, HistoryLine.member_id.is_not(None))
+    record.note(
+        space.id,
+        "pruned",
+        "done",
+        members=db.session.scalar(select(func.count()).where(MemberSync.space_id == space.id)),
+        lines=db.session.scalar(select(func.count()).where(*lines)),
+        last_hash=db.session.scalar(
+            select(HistoryLine.hash).where(*lines).order_by(HistoryLine.id.desc()).limit(1)
+        ),
+    )
+    db.session.execute(delete(HistoryLine).where(*lines))
+    db.session.execute(delete(MemberSync).where(MemberSync.space_id == space.id))
