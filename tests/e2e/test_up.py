@@ -63,13 +63,15 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_it_comes_up_and_leaves_nothing_behind(folder: Path, end: signal.Signals) -> None:
+def test_it_comes_up_and_leaves_nothing_behind(folder: Path) -> None:
     env = environment(COBOT_CLIENT_ID="id", COBOT_CLIENT_SECRET="secret")
     port = free_port()
     command = [sys.executable, "-m", "flask", "up", "--folder", str(folder), "--port", str(port)]
     keys = ""
-    for _ in range(2):  # a second start finds the first one's data and keys
+    for end in (
+        signal.SIGKILL,
+        signal.SIGTERM,
+    ):  # the second start finds data and keys of the first
         with (folder.parent / "up.log").open("ab") as log:
             up = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         wait_for(lambda up=up: is_ready(port) or up.poll() is not None)
