@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from portal.supervisor import Process
 
 LONGEST_SOCKET_PATH = 99
 """In bytes. The system's limit is 107 (Linux) or 103 (macOS); Valkey wants some of it."""
+PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
+"""redis-py cannot read the list of connections when the socket's path holds a blank."""
 START_SECONDS = 15
 
 
@@ -40,20 +43,23 @@ class EmbeddedValkey:
     def in_folder(cls, folder: Path) -> EmbeddedValkey:
         """Return the server of this folder, which is made when it is missing.
 
-        A path too long for a socket is answered by a private folder among the temporary ones,
-        named after the real one so that a second start finds what a first one left behind.
+        A path too long for a socket, or with a blank, is answered by a private folder among the
+        temporary ones, named after the real one so that a second start finds what a first one
+        left behind.
         """
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = folder / "queue.sock"
-        if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
+        if not _is_fit(socket):
             name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-            short = Path(tempfile.gettempdir()) / f"portal-{os.getuid()}-{name}"
+            places = [Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108 private folder below
+            sockets = [place / f"portal-{os.getuid()}-{name}" / socket.name for place in places]
+            socket = next(filter(_is_fit, sockets), sockets[-1])
+            short = socket.parent
             short.mkdir(mode=0o700, exist_ok=True)
             found = short.lstat()
             if found.st_uid != os.getuid() or found.st_mode & 0o077 or short.is_symlink():
                 raise EmbeddedUnavailable(f"{short} exists and is not private; remove it")
-            socket = short / "queue.sock"
         return cls(folder, socket)
 
     @property
@@ -126,6 +132,12 @@ class EmbeddedValkey:
 
     def _client(self) -> Redis:
         return Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=2)
+
+
+def _is_fit(path: Path) -> bool:
+    """Tell whether a socket may lie there."""
+    is_plain = PLAIN_PATH.fullmatch(str(path)) is not None
+    return is_plain and len(os.fsencode(path)) <= LONGEST_SOCKET_PATH
 
 
 def binary_path() -> Path:

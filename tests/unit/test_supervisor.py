@@ -133,7 +133,7 @@ supervisor.run()
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("folder_name", ["short", "ein langer Pfad für Übungen " + 60 * "x"])
+@pytest.mark.parametrize("folder_name", ["short", "Büro Süd", "long" + 80 * "g"])
 def test_nothing_stays_behind_when_the_supervisor_ends(
     tmp_path: Path, end: signal.Signals, folder_name: str
 ) -> None:
@@ -147,6 +147,8 @@ def test_nothing_stays_behind_when_the_supervisor_ends(
         valkey = EmbeddedValkey.in_folder(folder)
         assert len(os.fsencode(valkey.socket)) <= LONGEST_SOCKET_PATH
         assert valkey.is_up()
+        with valkey._client() as client:
+            assert client.client_list(), "what RQ's workers ask at their start"
         pids.append(int(valkey.pid_file.read_text()))
         outer.send_signal(end)
         outer.wait()
