@@ -66,7 +66,7 @@ imports: setup
 	$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()' --no-logo
 
 templates: setup
-	$(PY) -m djlint templates --check --lint --quiet
+	$(PY) -m djlint templates --lint --profile=jinja --quiet
 
 # Needs the network. Where the list of known faults is out of reach that is said, and passed over.
 audit: setup
