@@ -98,7 +98,7 @@ def probe_token(client: SevdeskClient) -> TokenFacts:
     except Forbidden as err:
         raise SettingsRefused("api_token", "sevdesk_plan") from err
     except PermanentError as err:
-        raise SettingsRefused("api_token", "bad_answer", {"remote": "sevdesk"}) from err
+        raise SettingsRefused("api_token", "bad_answer", {"name": "sevdesk", "ref": "-"}) from err
     return TokenFacts(version, client_id, len(accounts), is_small_business(accounts))
 
 

@@ -217,6 +217,7 @@ def _waits_for_member(work: Work, row: InvoiceSync) -> bool:
         return False
     row.member_waits += 1
     row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
+    row.cause_code, row.cause_params = "member_pending", {}
     record.touch(row)
     note_row(row, "waits_for_member", "later", next_try_at=row.next_try_at)
     work.commit(Edge.WAITS_FOR_MEMBER)

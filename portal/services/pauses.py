@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 PROBE_EVERY = timedelta(minutes=10)
 
 
-REFUSED = "sevdesk_refuses"
+REFUSED = "sevdesk_paused"
 REFUSALS_IN_A_ROW = 5
 REFUSED_FOR = timedelta(minutes=30)
 MESSAGE_LENGTH = 300

@@ -132,6 +132,8 @@ STEPS: Mapping[str, str] = {
     "disconnected": N_("Space disconnected"),
     "paused": N_("Sync paused"),
     "resumed": N_("Sync resumed"),
+    "pruned": N_("Old invoices deleted"),
+    "space_deleted": N_("Everything of this space deleted"),
 }
 """What was done, by the step of a history line."""
 

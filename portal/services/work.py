@@ -31,6 +31,8 @@ from portal.sync.causes import Cause
 
 log = structlog.get_logger(__name__)
 
+NAMES = {"cobot": "Cobot", "sevdesk": "sevdesk"}
+TOO_MANY = 429
 FAILURES_IN_A_ROW = 3
 """After so many passing faults one after the other the rest of the space waits too."""
 
@@ -171,11 +173,13 @@ class Work:
         row.failing_since = row.failing_since or now
         row.attempts += 1
         code = "upstream_down" if error.remote == "sevdesk" else "cobot_unreachable"
+        if error.remote == "sevdesk" and error.status_code == TOO_MANY:
+            code = "rate_limited"
         if now - row.failing_since > timedelta(seconds=config.give_up_after_seconds):
             if is_settled(row):
                 row.next_try_at = None
             else:
-                fail(row, Cause(code), step=step, error=error)
+                fail(row, Cause("gave_up"), step=step, error=error)
             self.commit(Edge.FAILED)
             return
         wait = backoff_seconds(row.attempts)
@@ -206,15 +210,22 @@ class Work:
 
     def _give_to_person(self, row: InvoiceSync | MemberSync, error: RemoteError, step: str) -> None:
         if isinstance(error, UnusableAnswer):
-            cause = Cause("bad_answer", {"remote": error.remote})
+            cause = Cause(
+                "bad_answer", {"name": NAMES.get(error.remote, error.remote), "ref": reference(row)}
+            )
         else:
-            cause = Cause("unexpected", {"ref": f"{row.space_id}-{row.id}"})
+            cause = Cause("unexpected", {"ref": reference(row)})
         if is_settled(row):
             row.next_try_at = None
             note_row(row, step, "failed", error=error)
         else:
             fail(row, cause, step=step, error=error)
         self.commit(Edge.FAILED)
+
+
+def reference(row: InvoiceSync | MemberSync) -> str:
+    """Return what a person tells support, and support finds the row by."""
+    return f"{'I' if isinstance(row, InvoiceSync) else 'M'}-{row.space_id}-{row.id}"
 
 
 def fail(

