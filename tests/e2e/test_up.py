@@ -80,10 +80,12 @@ def test_it_comes_up_and_leaves_nothing_behind(folder: Path) -> None:
         assert keys in {"", (folder / "keys.json").read_text()}
         keys = (folder / "keys.json").read_text()
         assert (folder / "keys.json").stat().st_mode & 0o077 == 0
+        queue = EmbeddedValkey.in_folder(folder).socket
+        assert queue.exists()
         up.send_signal(end)
         up.wait(timeout=30)
         wait_for(lambda: not processes_with(folder), seconds=30)
-        assert not EmbeddedValkey.in_folder(folder).socket.exists()
+        wait_for(lambda queue=queue: not queue.exists(), seconds=10)
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
 
