@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
+from rq.timeouts import BaseTimeoutException
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 
 from portal.crypto import SealBroken
 from portal.database import db, utcnow
+from portal.errors import PortalError
 from portal.jobqueue import DRAIN_SECONDS
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.services import clients, inbox, invoices, members, pauses, stopping
 from portal.services.locks import Lock, LockLost, space_lock
 from portal.services.work import LeaveSpace, Work
+
+Row = TypeVar("Row", MemberSync, InvoiceSync)
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +84,7 @@ def _next(work: Work) -> bool:
     )
     if member is not None:
         db.session.commit()
-        members.sync(work, member)
+        _try(work, members.sync, member)
         return True
     invoice = db.session.scalar(
         select(InvoiceSync)
@@ -89,8 +96,18 @@ def _next(work: Work) -> bool:
     db.session.commit()
     if invoice is None:
         return False
-    invoices.sync(work, invoice)
+    _try(work, invoices.sync, invoice)
     return True
+
+
+def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
+    """Sync one row; a fault of our own ends this row's turn and not the space's."""
+    try:
+        sync(work, row)
+    except (PortalError, OperationalError, BaseTimeoutException):
+        raise  # the space has to wait, the lock or the database is gone, or the job's time is up
+    except Exception as err:
+        work.survive(row, err)
 
 
 def _stop_if_disconnected(work: Work) -> None:

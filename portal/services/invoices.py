@@ -75,8 +75,6 @@ def _book(work: Work, row: InvoiceSync) -> None:
     parked.contact = parked.contact or _contact(work, parked.invoice)
     contact_id, no_contact = parked.contact
     supplier = supplier_name(parked.invoice)
-    row.is_mismatch = contact_id is None
-    row.sent_contact_id = contact_id
     if not parked.has_looked:
         found = looks.find(work, row, plan.number, plan.credit_debit)
         if found and receipts.take_what_was_there(work, row, plan, found, parked):

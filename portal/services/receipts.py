@@ -42,6 +42,7 @@ def take_what_was_there(
     supplier = supplier_name(parked.invoice)
     for hit in found:
         if looks.is_the_same(hit, plan, contact_id, supplier):
+            row.is_mismatch = contact_id is None
             _take_over(work, row, plan, hit, was_there=True)
             finish(work, row, no_contact=no_contact)
             return True
@@ -95,7 +96,9 @@ def send(
     row.step = Step.SENT
     row.sent_number = plan.number
     row.sent_credit_debit = plan.credit_debit
+    row.sent_contact_id = contact_id
     row.sent_at = utcnow()
+    row.is_mismatch = contact_id is None
     row.looks = 0
     row.fingerprint = plan.fingerprint()
     row.sevdesk_client = work.space.sevdesk_client

@@ -130,6 +130,27 @@ class Work:
         self.lock.confirm()
         db.session.commit()
 
+    def survive(self, row: InvoiceSync | MemberSync, error: Exception) -> None:
+        """Take a fault of our own out of the way: no row may hold up those behind it.
+
+        The row goes to a person with a reference; one whose write was begun keeps its look.
+        """
+        db.session.rollback()
+        db.session.refresh(row)
+        db.session.refresh(self.space)
+        log.exception("unexpected error", space=row.space_id, ref=reference(row), exc_info=error)
+        if is_settled(row):
+            row.next_try_at = None
+            self.commit(Edge.FAILED)
+        elif row.state in (State.SENDING, State.UNKNOWN):
+            wait = backoff_seconds(row.attempts + 1)
+            row.attempts += 1
+            row.next_try_at = utcnow() + timedelta(seconds=wait)
+            self.commit(Edge.LATER)
+        else:
+            fail(row, Cause("unexpected", {"ref": reference(row)}), step="sync")
+            self.commit(Edge.FAILED)
+
     def leave_if_refused(self) -> None:
         """Leave the space when sevdesk refused too often. Raises LeaveSpace."""
         if self.space.pause_code == pauses.REFUSED and self.space.probe_at is not None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
+import pytest
+
 from portal.database import db
-from portal.models import Space, State
+from portal.models import InvoiceSync, Space, State
+from portal.services import receipts
+from portal.services.drain import drain
 from portal.services.retry import retry_invoice
+from portal.services.work import Work
+from portal.sync.plans import VoucherPlan
 from tests.services.conftest import (
     TOKEN,
     Remote,
@@ -142,3 +149,39 @@ def test_an_invoice_of_another_space_is_neither_kept_nor_booked(
     assert row.number is None
     assert row.state in (State.SKIPPED, State.WAITING)
     assert remote.sevdesk()["vouchers"] == []
+
+
+@pytest.mark.parametrize("settings", [{"sevdesk_calls_per_second": 1}])
+def test_a_mismatch_that_waits_for_the_budget_between_all_its_calls_is_booked_once(
+    remote: Remote, alpha: Space, settings: dict[str, object]
+) -> None:
+    made = remote.invoice(
+        "alpha", items=[line()], debitor={"type": "memberships", "id": "mem-lost"}
+    )
+    announce(alpha, "created_invoice", id_of(made))
+    deadline = time.monotonic() + 30
+    drain(alpha.id)
+    while row_of(made).state != State.MISMATCHED:
+        assert time.monotonic() < deadline
+        drain(alpha.id)
+    [voucher] = remote.sevdesk()["vouchers"]
+    assert sorted(voucher["tags"]) == ["Import", "mismatch"]
+
+
+def test_a_fault_of_our_own_takes_one_invoice_out_and_not_the_space(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong in our code: those behind go on, and a person gets a reference."""
+    real = receipts.upload
+
+    def upload(work: Work, row: InvoiceSync, plan: VoucherPlan) -> bool:
+        if row.number == "2026-0001":
+            raise ZeroDivisionError
+        return real(work, row, plan)
+
+    monkeypatch.setattr(receipts, "upload", upload)
+    broken = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(broken))
+    fine = sync(remote, alpha, debitor=XYZ)
+    assert (row_of(broken).state, row_of(broken).cause_code) == (State.FAILED, "unexpected")
+    assert row_of(fine).state == State.SYNCED
