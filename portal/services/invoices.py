@@ -80,7 +80,9 @@ def _book(work: Work, row: InvoiceSync) -> None:
         if found and receipts.take_what_was_there(work, row, plan, found, parked):
             return
         parked.has_looked = True
-    if receipts.upload(work, row, plan) and receipts.send(work, row, plan, contact_id, supplier):
+    if not receipts.upload(work, row, plan, parked):
+        return
+    if receipts.send(work, row, plan, contact_id, supplier):
         receipts.finish(work, row, no_contact=no_contact)
 
 

@@ -54,12 +54,12 @@ def take_what_was_there(
     return True
 
 
-def upload(work: Work, row: InvoiceSync, plan: VoucherPlan) -> bool:
+def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> bool:
     """Bring the PDF to sevdesk unchanged; False when Cobot has none yet."""
     if row.step == Step.UPLOADED and row.filename:
         return True
     try:
-        pdf = work.remotes.cobot.invoice_pdf(row.cobot_invoice_id)
+        pdf = parked.pdf or work.remotes.cobot.invoice_pdf(row.cobot_invoice_id)
     except (NotFound, UnusableAnswer) as err:
         row.attempts += 1
         row.failing_since = row.failing_since or utcnow()
@@ -73,8 +73,10 @@ def upload(work: Work, row: InvoiceSync, plan: VoucherPlan) -> bool:
             note_row(row, "pdf", "later", error=err, next_try_at=row.next_try_at)
         work.commit(Edge.LATER)
         return False
+    parked.pdf = pdf
     sha256 = hashlib.sha256(pdf).hexdigest()
     filename = work.remotes.sevdesk.upload(pdf, f"{_file_name(plan.number)}.pdf")
+    parked.pdf = None
     row.filename = filename
     row.pdf_sha256 = sha256
     row.step = Step.UPLOADED

@@ -86,6 +86,7 @@ class Parked:
     invoice: Invoice
     read_at: float
     contact: tuple[str | None, Cause | None] | None = None
+    pdf: bytes | None = None
     has_looked: bool = False
     """That sevdesk holds no receipt of it, asked since `read_at`; no write was begun since."""
 

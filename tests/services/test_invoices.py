@@ -12,7 +12,7 @@ from portal.models import InvoiceSync, Space, State
 from portal.services import receipts
 from portal.services.drain import drain
 from portal.services.retry import retry_invoice
-from portal.services.work import Work
+from portal.services.work import Parked, Work
 from portal.sync.plans import VoucherPlan
 from tests.services.conftest import (
     TOKEN,
@@ -159,6 +159,7 @@ def test_a_mismatch_that_waits_for_the_budget_between_all_its_calls_is_booked_on
         "alpha", items=[line()], debitor={"type": "memberships", "id": "mem-lost"}
     )
     announce(alpha, "created_invoice", id_of(made))
+    before = remote.mark()
     deadline = time.monotonic() + 30
     drain(alpha.id)
     while row_of(made).state != State.MISMATCHED:
@@ -166,6 +167,8 @@ def test_a_mismatch_that_waits_for_the_budget_between_all_its_calls_is_booked_on
         drain(alpha.id)
     [voucher] = remote.sevdesk()["vouchers"]
     assert sorted(voucher["tags"]) == ["Import", "mismatch"]
+    calls = [call for call in remote.calls(before) if "Tag" not in call]
+    assert len(calls) == len(set(calls))
 
 
 def test_a_fault_of_our_own_takes_one_invoice_out_and_not_the_space(
@@ -174,10 +177,10 @@ def test_a_fault_of_our_own_takes_one_invoice_out_and_not_the_space(
     """Whatever is wrong in our code: those behind go on, and a person gets a reference."""
     real = receipts.upload
 
-    def upload(work: Work, row: InvoiceSync, plan: VoucherPlan) -> bool:
+    def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> bool:
         if row.number == "2026-0001":
             raise ZeroDivisionError
-        return real(work, row, plan)
+        return real(work, row, plan, parked)
 
     monkeypatch.setattr(receipts, "upload", upload)
     broken = remote.invoice("alpha", items=[line()], debitor=XYZ)
