@@ -34,6 +34,8 @@ class Core:
     """Booking accounts of a space, ready for matching (portal.services.charts)."""
     parked: dict[tuple[int, str], Any] = field(default_factory=dict)
     """What was just read of an invoice that waits for our budget (portal.services.work)."""
+    country_ids: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    """sevdesk's ids of countries, for each token's digest."""
 
 
 def user_agent() -> str:

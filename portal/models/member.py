@@ -33,6 +33,8 @@ class MemberSync(Base):
     """The customer number Cobot had before we wrote ours."""
     contact_number: Mapped[str | None] = mapped_column(String(64))
     """The contact's customer number in sevdesk."""
+    contact_checked: Mapped[bool] = mapped_column(default=False)
+    """The contact was read back after it was made."""
     sent_number: Mapped[str | None] = mapped_column(String(64))
     """The number of a POST /Contact that was sent: what to look for when its answer was lost."""
     sent_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -32,11 +32,15 @@ def cobot_limit() -> Limit:
 
 
 def sevdesk_limit() -> Limit:
-    """Return the limit per sevdesk token; a rate below one call a second gets a longer window."""
+    """Return the limit per sevdesk token, in a window that holds two calls at the least.
+
+    Two calls belong together (the next customer number and the contact that takes it), so a rate
+    below two a second gets a longer window.
+    """
     rate = core().config.sevdesk_calls_per_second
     if rate <= 0:
         return Limit(0, 1.0)
-    calls = max(1, int(rate))
+    calls = max(2, int(rate))
     return Limit(calls, calls / rate)
 
 
@@ -59,6 +63,25 @@ def take(key: str, limit: Limit) -> None:
         if wait <= 0:
             recent = [at for at in row.calls if at > now - limit.window_seconds]
             connection.execute(update(Budget).where(Budget.key == key).values(calls=[*recent, now]))
+    if wait > 0:
+        raise BudgetExhausted("our own limit of calls", retry_after_seconds=wait)
+
+
+def need(key: str, limit: Limit, calls: int) -> None:
+    """Look whether so many calls are free, without taking one.
+
+    Raises BudgetExhausted with the seconds until they are.
+    """
+    if limit.calls == 0:
+        return
+    with db.engine.begin() as connection:
+        row = connection.execute(
+            select(Budget.calls, Budget.blocked_until).where(Budget.key == key)
+        ).one_or_none()
+    if row is None:
+        return
+    less = Limit(limit.calls - calls + 1, limit.window_seconds)
+    wait = _wait(row.calls, row.blocked_until, less, time.time())
     if wait > 0:
         raise BudgetExhausted("our own limit of calls", retry_after_seconds=wait)
 

@@ -72,6 +72,7 @@ def sevdesk_with(token: str, *, patience_seconds: float = 0) -> SevdeskClient:
         hooks=_hooks(
             f"sevdesk|{digest(token)}", per_endpoint=False, patience_seconds=patience_seconds
         ),
+        country_ids=core().country_ids.setdefault(digest(token), {}),
     )
 
 

@@ -6,6 +6,8 @@ POST /Contact is never repeated without looking: sevdesk accepts a used customer
 from __future__ import annotations
 
 import html
+import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -38,8 +40,21 @@ from portal.sync.contacts import (
 
 log = structlog.get_logger(__name__)
 
+PARKED_SECONDS = 60
 NUMBER_LOCK_SECONDS = 1
 """Soon enough to come again when another worker is making a contact in the same sevdesk."""
+
+
+@dataclass
+class ParkedMember:
+    """What was read of a member: kept in the process while it waits for our own budget of calls,
+    so that going on costs no call twice."""
+
+    membership: Membership
+    read_at: float
+    has_looked: bool = False
+    """That no contact of the member's number is to be taken; then `why` says what stood against."""
+    why: str | None = None
 
 
 def sync(work: Work, row: MemberSync) -> None:
@@ -49,14 +64,17 @@ def sync(work: Work, row: MemberSync) -> None:
     """
     step = "member_read"
     try:
-        membership = _read(work, row)
-        if membership is None:
+        parked = _read(work, row)
+        if parked is None:
             return
+        membership = parked.membership
+        step = "contact"
         if row.contact_id is None:
-            step = "contact"
-            _link(work, row, membership)
-            if row.contact_id is None:
-                return
+            _link(work, row, parked)
+        if row.contact_id is None:
+            return
+        if not row.contact_checked:
+            _check(work, row)
         step = "address"
         _complete(work, row, membership)
         step = "number_written"
@@ -70,7 +88,11 @@ def sync(work: Work, row: MemberSync) -> None:
         work.failures = 0
 
 
-def _read(work: Work, row: MemberSync) -> Membership | None:
+def _read(work: Work, row: MemberSync) -> ParkedMember | None:
+    key = (row.space_id, f"member:{row.cobot_membership_id}")
+    parked: ParkedMember | None = core().parked.get(key)
+    if parked is not None and time.monotonic() - parked.read_at < PARKED_SECONDS:
+        return parked
     try:
         membership = work.remotes.cobot.membership(row.cobot_membership_id)
     except NotFound as err:
@@ -89,19 +111,21 @@ def _read(work: Work, row: MemberSync) -> Membership | None:
     if row.contact_id is None:
         row.number_before = membership.customer_number
     work.commit(Edge.MEMBER_READ)
-    return membership
+    parked = ParkedMember(membership, time.monotonic())
+    core().parked[key] = parked
+    return parked
 
 
-def _link(work: Work, row: MemberSync, membership: Membership) -> None:
+def _link(work: Work, row: MemberSync, parked: ParkedMember) -> None:
     """Find the member's contact or make it; without one the row waits."""
+    membership = parked.membership
     if row.state in (State.SENDING, State.UNKNOWN):
         found = _look_for_lost(work, row, membership)
         if found is not None:
             _keep(work, row, found, "found")
         return
     number = (membership.customer_number or "").strip()
-    why: str | None = None
-    if number:
+    if number and not parked.has_looked:
         hits = work.remotes.sevdesk.find_contacts(number)
         known = [
             (hit, work.remotes.sevdesk.emails_of(hit.id) if len(hits) == 1 else ()) for hit in hits
@@ -111,8 +135,9 @@ def _link(work: Work, row: MemberSync, membership: Membership) -> None:
             row.was_adopted = True
             _keep(work, row, decision.contact, "adopted")
             return
-        why = decision.why
-    _make(work, row, membership, why)
+        parked.why = decision.why
+    parked.has_looked = True
+    _make(work, row, membership, parked.why)
 
 
 def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) -> None:
@@ -122,6 +147,8 @@ def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) 
             row.next_try_at = utcnow() + timedelta(seconds=NUMBER_LOCK_SECONDS)
             work.commit(Edge.LATER)
             raise LeaveSpace(row.next_try_at)
+        # The number is only computed: what uses it must follow at once.
+        work.need_sevdesk_calls(2)
         number = work.remotes.sevdesk.next_customer_number()
         row.state = State.SENDING
         row.sent_number = number
@@ -148,9 +175,13 @@ def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) 
         row.contact_id = made.id
         row.contact_number = made.customer_number
         work.commit(Edge.CONTACT_MADE)
-        # A person below an organisation was seen to get another number than the one sent.
-        real = work.remotes.sevdesk.contact(made.id)
-    _keep(work, row, real or made, "created")
+
+
+def _check(work: Work, row: MemberSync) -> None:
+    """Read a new contact back: a person below an organisation was seen to get another number."""
+    assert row.contact_id is not None
+    contact = work.remotes.sevdesk.contact(row.contact_id)
+    _keep(work, row, contact or Contact(row.contact_id, row.contact_number, ""), "created")
 
 
 def _look_for_lost(work: Work, row: MemberSync, membership: Membership) -> Contact | None:
@@ -190,6 +221,7 @@ def _keep(work: Work, row: MemberSync, contact: Contact, step: str) -> None:
     """Link the member to its contact; invoices that waited for it may go on."""
     row.contact_id = contact.id
     row.contact_number = contact.customer_number
+    row.contact_checked = True
     row.state = State.WAITING
     row.next_try_at = utcnow()
     if row.was_adopted:
@@ -292,4 +324,5 @@ def _done(work: Work, row: MemberSync) -> None:
     row.state = State.SYNCED
     row.next_try_at = None
     forget_cause(row)
+    core().parked.pop((row.space_id, f"member:{row.cobot_membership_id}"), None)
     work.commit(Edge.MEMBER_DONE)

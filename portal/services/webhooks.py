@@ -60,6 +60,13 @@ def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) 
         _count_rejected(space.id, err.reason_code)
         return 400
     now = utcnow()
+    # The space first, as everywhere: two writers that lock in opposite order would block each other.
+    db.session.execute(
+        update(Space)
+        .where(Space.id == space.id, or_(Space.wake_at.is_(None), Space.wake_at > now))
+        .values(wake_at=now)
+        .execution_options(synchronize_session=False)
+    )
     change = {"seen_count": InboxEvent.seen_count + 1, "last_seen_at": now}
     if event in LOOK_AGAIN_EVENTS:
         change["handled_at"] = None
@@ -77,12 +84,6 @@ def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) 
             unique=("space_id", "event", "remote_id"),
             change=change,
         )
-    )
-    db.session.execute(
-        update(Space)
-        .where(Space.id == space.id, or_(Space.wake_at.is_(None), Space.wake_at > now))
-        .values(wake_at=now)
-        .execution_options(synchronize_session=False)
     )
     db.session.commit()
     core().queue.wake(space.id)

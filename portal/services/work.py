@@ -24,7 +24,7 @@ from portal.errors import (
     UnusableAnswer,
 )
 from portal.models import InvoiceSync, MemberSync, Space, State, Step
-from portal.services import clients, pauses, record
+from portal.services import budgets, clients, pauses, record
 from portal.services.clients import Remotes
 from portal.services.locks import Lock
 from portal.sync.causes import Cause
@@ -151,6 +151,10 @@ class Work:
         else:
             fail(row, Cause("unexpected", {"ref": reference(row)}), step="sync")
             self.commit(Edge.FAILED)
+
+    def need_sevdesk_calls(self, calls: int) -> None:
+        """Go on only when so many calls to sevdesk are free. Raises BudgetExhausted."""
+        budgets.need(f"sevdesk|{self.space.sevdesk_token_key}", budgets.sevdesk_limit(), calls)
 
     def leave_if_refused(self) -> None:
         """Leave the space when sevdesk refused too often. Raises LeaveSpace."""

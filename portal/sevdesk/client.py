@@ -38,11 +38,18 @@ class SevdeskClient:
     """sevdesk as one API token sees it: one sevdesk client, with the rights of one user."""
 
     def __init__(
-        self, base_url: str, token: str, *, sessions: Sessions, hooks: Hooks | None = None
+        self,
+        base_url: str,
+        token: str,
+        *,
+        sessions: Sessions,
+        hooks: Hooks | None = None,
+        country_ids: dict[str, str | None] | None = None,
     ) -> None:
+        """`country_ids` keeps what was learnt of countries beyond this client; they do not change."""
         headers = {"Authorization": token, "Accept": "application/json"}
         self._transport = Transport(base_url, "sevdesk", headers, sessions, hooks, token)
-        self._country_ids: dict[str, str | None] = {}
+        self._country_ids = {} if country_ids is None else country_ids
 
     def __repr__(self) -> str:
         return f"SevdeskClient({self._transport})"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from portal.database import db
 from portal.models import Space, State
+from portal.services.drain import drain
 from tests.services.conftest import (
     TOKEN,
     Remote,
@@ -117,4 +122,20 @@ def test_a_failed_write_back_is_tried_alone_and_holds_no_invoice(
     db.session.commit()
     work(alpha)
     assert member_row("mem-new").number_written == "1008"
+    assert len(contacts(remote, "Müller")) == 1
+
+
+@pytest.mark.parametrize("settings", [{"sevdesk_calls_per_second": 2}])
+def test_a_new_member_gets_through_the_default_budget_and_no_call_is_made_twice(
+    remote: Remote, alpha: Space, settings: dict[str, object]
+) -> None:
+    before = remote.mark()
+    announce(alpha, "confirmed_membership", "mem-new")
+    deadline = time.monotonic() + 30
+    drain(alpha.id)
+    while member_row("mem-new").state != State.SYNCED:
+        assert time.monotonic() < deadline
+        drain(alpha.id)
+    calls = [call for call in remote.calls(before) if call.startswith("sevdesk")]
+    assert len(calls) == len(set(calls))
     assert len(contacts(remote, "Müller")) == 1

@@ -413,6 +413,7 @@ def upgrade() -> None:
         sa.Column("was_adopted", sa.Boolean(), nullable=False),
         sa.Column("number_before", sa.String(length=64), nullable=True),
         sa.Column("contact_number", sa.String(length=64), nullable=True),
+        sa.Column("contact_checked", sa.Boolean(), nullable=False),
         sa.Column("sent_number", sa.String(length=64), nullable=True),
         sa.Column("sent_at", portal.database.Moment(timezone=True), nullable=True),
         sa.Column("address_done", sa.Boolean(), nullable=False),
