@@ -60,7 +60,7 @@ def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) 
         _count_rejected(space.id, err.reason_code)
         return 400
     now = utcnow()
-    # The space first, as everywhere: two writers that lock in opposite order would block each other.
+    # The space first, as everywhere: writers that lock in opposite order block each other.
     db.session.execute(
         update(Space)
         .where(Space.id == space.id, or_(Space.wake_at.is_(None), Space.wake_at > now))
