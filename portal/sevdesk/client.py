@@ -46,7 +46,7 @@ class SevdeskClient:
         hooks: Hooks | None = None,
         country_ids: dict[str, str | None] | None = None,
     ) -> None:
-        """`country_ids` keeps what was learnt of countries beyond this client: they stay the same."""
+        """`country_ids` keeps what was learnt of countries, beyond the life of this client."""
         headers = {"Authorization": token, "Accept": "application/json"}
         self._transport = Transport(base_url, "sevdesk", headers, sessions, hooks, token)
         self._country_ids = {} if country_ids is None else country_ids
