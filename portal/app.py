@@ -17,11 +17,14 @@ from portal.oauth import register_cobot
 from portal.services.sessions import DatabaseSessions
 from portal.services.support import is_support
 from portal.views import (
+    appearance,
+    batches,
     errors,
     health,
     help,
     invoices,
     languages,
+    settings,
     sevdesk,
     signin,
     spaces,
@@ -37,9 +40,12 @@ YEAR_SECONDS = 31_536_000
 BLUEPRINTS = (
     signin.bp,
     languages.bp,
+    appearance.bp,
     spaces.bp,
     sevdesk.bp,
+    settings.bp,
     log_views.bp,
+    batches.bp,
     invoices.bp,
     support.bp,
     webhooks.bp,
@@ -76,6 +82,7 @@ def _for_all_templates() -> dict[str, Any]:
         "is_support": admin is not None and is_support(admin),
         "locale": languages.select_locale(),
         "languages": languages.LANGUAGES,
+        "theme": appearance.chosen_theme(),
         "here": request.full_path.rstrip("?") if request.method == "GET" else "/",
         "asset": asset,
     }

@@ -36,6 +36,8 @@ class Core:
     """What was just read of an invoice that waits for our budget (portal.services.work)."""
     country_ids: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """sevdesk's ids of countries, for each token's digest."""
+    cobot_urls: dict[int, Any] = field(default_factory=dict)
+    """Cobot's own pages of a space, and when they were asked (portal.services.remote_pages)."""
 
 
 def user_agent() -> str:

@@ -6,6 +6,7 @@ hold a token, so none of them leaves this module.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ Files = Mapping[str, tuple[str, bytes, str]]
 
 LONGEST_REFUSAL = 65_536
 """Bytes read of an answer that is only a message."""
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_IBAN = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?\b")
 
 LONGEST_MESSAGE = 500
 LONGEST_WAIT_SECONDS = 86_400.0
@@ -139,12 +143,15 @@ def retry_after_seconds(value: str | None) -> float | None:
 
 
 def one_line(message: str, hidden: Sequence[str] = ()) -> str:
-    """Return the message as one printable line without the hidden texts, cut at 500 characters."""
+    """Return the message as one printable line without the hidden texts, cut at 500 characters.
+
+    E-mail addresses and IBANs are masked as well: the line is kept in the history.
+    """
     for secret in hidden:
         if len(secret) >= 8:  # a shorter one is no secret, and its letters may be any word's
             message = message.replace(secret, "[...]")
     line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
-    return line[:LONGEST_MESSAGE]
+    return _IBAN.sub("[IBAN]", _EMAIL.sub("[e-mail]", line))[:LONGEST_MESSAGE]
 
 
 def what_it_says(body: bytes) -> tuple[str, str | None, str | None]:

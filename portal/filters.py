@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,12 +14,13 @@ from flask_babel import (
     format_datetime,
     format_decimal,
     format_time,
+    format_timedelta,
     gettext,
 )
 from markupsafe import Markup
 
 from portal.models import HistoryLine, InvoiceSync, State
-from portal.services import wording
+from portal.services import sentences, wording
 from portal.services.overview import Badge
 from portal.services.retry import can_retry
 from portal.services.sentences import cause_sentence, entry_of, fix_sentence
@@ -28,6 +29,7 @@ from portal.sync.messages import DECIMAL_PARAMS, MONEY_PARAMS
 EURO = "EUR"
 MONEY_FACTS = MONEY_PARAMS | {"gross", "sevdesk_gross", "amount"}
 TIME_FACTS = {"next_try_at", "until"}
+EXAMPLE_DAY = date(2025, 2, 28)
 DAY_FACTS = {"due_date", "invoice_date", "start_date"}
 
 
@@ -49,6 +51,41 @@ def moment(value: datetime | None, form: str = "short") -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         value.isoformat(timespec="seconds"), shown
     )
+
+
+def ago(value: datetime | None) -> Markup:
+    """Return a time element that says how long ago it was; the exact time stands in its title."""
+    if value is None:
+        return Markup("–")
+    said = format_timedelta(value - datetime.now(UTC), add_direction=True)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        value.isoformat(timespec="seconds"), format_datetime(value, "short"), said
+    )
+
+
+def seconds(value: float) -> str:
+    """Return a duration as the reader writes it: 0,4 s, or 3 minutes."""
+    if value < 60:
+        return str(gettext("%(number)s s", number=format_decimal(round(value, 1))))
+    return str(format_timedelta(timedelta(seconds=value)))
+
+
+def rate(value: object) -> str:
+    """Return a tax rate in percent as the reader writes it: 19 %, 5,5 %."""
+    return f"{format_decimal(Decimal(str(value)).normalize())}\u00a0%"
+
+
+def decimal_of(text: object) -> Decimal:
+    """Return an amount that was kept as text."""
+    return Decimal(str(text))
+
+
+def due_example(days: int | None) -> str:
+    """Return by an example what a number of days means; without a number what to enter."""
+    if not isinstance(days, int) or not 0 <= days <= 36_500:
+        return str(gettext("Days after the date of the invoice, 0 to 365."))
+    due = EXAMPLE_DAY + timedelta(days=days)
+    return str(gettext("Invoice of %(day)s → due on %(due)s", day=day(EXAMPLE_DAY), due=day(due)))
 
 
 def clock(value: datetime) -> str:
@@ -87,6 +124,11 @@ def cause_text(
     return cause_sentence(code, params or {}, next_try_at=next_try_at)
 
 
+def cause_title(code: str) -> str:
+    """Return what a cause is about, without the figures of one invoice."""
+    return sentences.cause_title(code)
+
+
 def cause_fix(code: str, params: Mapping[str, Any] | None = None) -> str:
     """Return what to do about it; empty when there is nothing."""
     return fix_sentence(code, params or {}) or ""
@@ -110,6 +152,11 @@ def invoice_cause(invoice: InvoiceSync) -> str:
     return cause_text(invoice.cause_code, invoice.cause_params, invoice.next_try_at)
 
 
+def look_word(what: str) -> str:
+    """Return what support looked at."""
+    return str(gettext(wording.LOOKS[what]))
+
+
 def hook_reason(code: str | None) -> str:
     """Return why a hook was turned away."""
     return str(gettext(wording.HOOK_REASONS.get(code or "", wording.HOOK_UNKNOWN)))
@@ -126,8 +173,10 @@ def outcome_word(line: HistoryLine) -> str:
 
 def actor_word(line: HistoryLine, people: Mapping[str, str]) -> str:
     """Return who did it: Cobot, the portal, or a person by e-mail where we know it."""
-    if line.actor.startswith("admin:"):
-        return people.get(line.actor.removeprefix("admin:"), line.actor)
+    kind, colon, user_id = line.actor.partition(":")
+    if colon:
+        who = people.get(user_id, user_id)
+        return f"Support ({who})" if kind == "support" else who
     return str(gettext(wording.ACTORS.get(line.actor, line.actor)))
 
 
@@ -174,18 +223,24 @@ def register_filters(app: Flask) -> None:
         money,
         day,
         moment,
+        ago,
+        seconds,
+        rate,
+        decimal_of,
         clock,
         state_word,
         state_name,
         state_icon,
         badge_word,
         cause_text,
+        cause_title,
         cause_fix,
         cause_next,
         cause_link,
         invoice_cause,
         can_retry,
         hook_reason,
+        look_word,
         history_word,
         outcome_word,
         actor_word,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -51,6 +52,38 @@ VOUCHER_STATUSES = {
 
 def _stripped(value: str | None) -> str | None:
     return value.strip() if value else value
+
+
+def is_token(text: str) -> bool:
+    """Whether this has the form of a sevdesk API token."""
+    return re.fullmatch(r"[0-9a-fA-F]{32}", text.strip()) is not None
+
+
+class DisconnectForm(FlaskForm):  # type: ignore[misc]
+    """Whoever types the space's name means it."""
+
+    name = StringField(_("Name of the space"), filters=[_stripped])
+
+    def __init__(self, *args: object, space: Space, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.space_name = space.name
+
+    def validate_name(self, field: Field) -> None:
+        if (field.data or "").casefold() != self.space_name.strip().casefold():
+            raise ValidationError(_("This is not the name of the space."))
+
+
+class VisitForm(FlaskForm):  # type: ignore[misc]
+    """Why support looks at a space; its admins read the reason."""
+
+    reason = StringField(
+        _("Reason, such as the number of the ticket"),
+        filters=[_stripped],
+        validators=[
+            InputRequired(_("Please give a reason.")),
+            Length(min=3, max=200, message=_("3 to 200 characters.")),
+        ],
+    )
 
 
 class SevdeskForm(FlaskForm):  # type: ignore[misc]
@@ -164,6 +197,8 @@ def log_filter(args: Mapping[str, str]) -> LogFilter:
         from_date=_date(args.get("from", "")),
         to_date=_date(args.get("to", "")),
         cause=args.get("cause", "").strip()[:50] or None,
+        amount_from=_amount(args.get("amount_from", "")),
+        amount_to=_amount(args.get("amount_to", "")),
     )
 
 
@@ -175,6 +210,8 @@ def filter_query(filters: LogFilter) -> dict[str, str]:
         "from": filters.from_date and filters.from_date.isoformat(),
         "to": filters.to_date and filters.to_date.isoformat(),
         "cause": filters.cause,
+        "amount_from": _plain(filters.amount_from),
+        "amount_to": _plain(filters.amount_to),
     }
     return {name: value for name, value in query.items() if value}
 
@@ -186,6 +223,11 @@ def shown_page(args: MultiDict[str, str]) -> Shown:
         since=args.get("since", 0, type=_row_id),
         is_first=args.get("page") != "later",
     )
+
+
+def picked_rows(form: MultiDict[str, str]) -> list[int]:
+    """Return the row ids of the invoices that were ticked."""
+    return form.getlist("pick", type=_row_id)
 
 
 def _row_id(text: str) -> int:
@@ -200,3 +242,16 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _amount(text: str) -> Decimal | None:
+    """Return an amount as people write it: 261,80 or 1.261,80 or 261.80; None for anything else."""
+    text = re.sub(r"[\s€]", "", text)
+    if re.fullmatch(r"-?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]{1,2})?", text):
+        text = text.replace(".", "")
+    text = text.replace(",", ".")
+    return Decimal(text) if re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,2})?", text) else None
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)

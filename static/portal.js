@@ -1,28 +1,5 @@
-// Makes the pages quieter and quicker; every one of them works without it.
+// Makes the pages quicker to use; every one of them works without it.
 "use strict";
-
-const SLOW_AFTER_MS = 10 * 60 * 1000;
-const SLOW_EVERY_MS = 30 * 1000;
-const NEWS_EVERY_MS = 15 * 1000;
-
-const live = {
-  paused: false,
-  signedOut: false,
-  lastInput: Date.now(),
-  lastPoll: Date.now(),
-  lastNews: 0,
-  lastGood: new Date(),
-};
-
-function isPoll(element) {
-  return Boolean(element && (element.id === "live" || element.id === "invoice"));
-}
-
-function mustWait() {
-  const now = Date.now();
-  const isIdle = now - live.lastInput > SLOW_AFTER_MS && now - live.lastPoll < SLOW_EVERY_MS;
-  return document.hidden || live.paused || live.signedOut || isIdle;
-}
 
 // The token travels with every htmx request that is not a plain form.
 document.addEventListener("htmx:configRequest", (event) => {
@@ -32,82 +9,86 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
-// Trigger filters need eval, which the page's policy forbids; so polls are held back here.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const { elt, requestConfig } = event.detail;
-  if (!isPoll(elt) || (requestConfig && requestConfig.verb !== "get")) {
-    return;
-  }
-  if (mustWait()) {
-    event.preventDefault();
-    return;
-  }
-  live.lastPoll = Date.now();
-});
-
 // An error answer that names its own place is a short notice of ours; show it there.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
   if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget")) {
     event.detail.shouldSwap = true;
   }
-  if (xhr.status === 401) {
-    live.signedOut = true;
+});
+
+// An API token is tested when it is whole, not at every letter.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const field = event.detail.elt;
+  if (!field.hasAttribute("data-token-field")) {
+    return;
+  }
+  const token = field.value.trim();
+  if (token.length < 32 && token.length > 0) {
+    event.preventDefault();
   }
 });
 
-function showConnection(isLost) {
-  const line = document.getElementById("live-lost");
-  if (!line) {
-    return;
+function countPicked() {
+  const picks = [...document.querySelectorAll("input[name=pick]")];
+  const picked = picks.filter((one) => one.checked).length;
+  const count = document.querySelector("[data-picked]");
+  if (count) {
+    count.hidden = picked === 0;
+    count.textContent = String(picked);
   }
-  line.querySelector("[data-last]").textContent = live.lastGood.toLocaleTimeString(
-    document.documentElement.lang,
-  );
-  line.hidden = !isLost;
+  const all = document.querySelector("[data-pick-all]");
+  if (all) {
+    all.checked = picks.length > 0 && picked === picks.length;
+    all.indeterminate = picked > 0 && picked < picks.length;
+  }
 }
 
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (!isPoll(event.detail.elt)) {
-    return;
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-pick-all]")) {
+    for (const pick of document.querySelectorAll("input[name=pick]")) {
+      pick.checked = event.target.checked;
+    }
   }
-  const status = event.detail.xhr ? event.detail.xhr.status : 0;
-  const isLost = status === 0 || status >= 500;
-  if (!isLost) {
-    live.lastGood = new Date();
+  if (event.target.matches("[data-pick-all], input[name=pick]")) {
+    countPicked();
   }
-  showConnection(isLost);
 });
 
-// One short line for those who listen, at most every 15 seconds.
-document.addEventListener("htmx:afterSettle", () => {
-  const poll = document.getElementById("live");
-  const line = document.getElementById("live-news");
-  if (!poll || !line || !poll.dataset.news || Date.now() - live.lastNews < NEWS_EVERY_MS) {
-    return;
+function reveal(button) {
+  const field = document.getElementById(button.dataset.reveals);
+  const isHidden = field.type === "password";
+  field.type = isHidden ? "text" : "password";
+  button.textContent = isHidden ? button.dataset.shown : button.dataset.hidden;
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copies);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    button.textContent = button.dataset.done;
+  } catch {
+    // Not allowed here: the text is marked, so that a person can copy it.
+    getSelection().selectAllChildren(source);
   }
-  live.lastNews = Date.now();
-  line.textContent = poll.dataset.news;
-});
+}
 
 document.addEventListener("click", (event) => {
-  const pause = event.target.closest("[data-pause]");
-  if (pause) {
-    live.paused = !live.paused;
-    pause.setAttribute("aria-pressed", String(live.paused));
+  const button = event.target.closest("button");
+  if (!button) {
+    return;
   }
-  const reveal = event.target.closest("[data-reveals]");
-  if (reveal) {
-    const field = document.getElementById(reveal.dataset.reveals);
-    const isHidden = field.type === "password";
-    field.type = isHidden ? "text" : "password";
-    reveal.textContent = isHidden ? reveal.dataset.shown : reveal.dataset.hidden;
+  if (button.dataset.reveals) {
+    reveal(button);
+  } else if (button.dataset.copies) {
+    copy(button);
+  } else if (button.hasAttribute("data-dismiss")) {
+    document.getElementById("notice").replaceChildren();
   }
 });
 
 // "/" jumps to the search, but never out of a field.
 document.addEventListener("keydown", (event) => {
-  live.lastInput = Date.now();
   const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
   const search = document.querySelector("[data-search]");
   if (event.key === "/" && search && !isTyping && !event.ctrlKey && !event.metaKey) {
@@ -115,18 +96,24 @@ document.addEventListener("keydown", (event) => {
     search.focus();
   }
 });
-for (const name of ["pointermove", "scroll", "touchstart"]) {
-  document.addEventListener(name, () => { live.lastInput = Date.now(); }, { passive: true });
-}
 
 // Buttons that do nothing without scripts are hidden until one runs.
 function unhide(root) {
-  for (const button of root.querySelectorAll("[data-pause], [data-reveals]")) {
-    button.hidden = false;
-    if (button.hasAttribute("data-pause")) {
-      button.setAttribute("aria-pressed", String(live.paused));
+  for (const part of root.querySelectorAll(
+    "[data-pause], [data-reveals], [data-copies], [data-all]",
+  )) {
+    part.hidden = false;
+    if (part.hasAttribute("data-pause")) {
+      part.setAttribute("aria-pressed", String(live.paused));
     }
   }
+  countPicked();
 }
 unhide(document);
 document.addEventListener("htmx:load", (event) => unhide(event.detail.elt));
+
+// An error summary is read first.
+const summary = document.querySelector(".summary");
+if (summary) {
+  summary.focus();
+}

@@ -35,13 +35,17 @@ def main(given: dict[str, str]) -> int:
         before = old.get(key, context)
         german = given.get(key) or (before.string if before else "")
         new.add(message, german, context=context)
-    missing = [one.id for one in new if one.id and not one.string]
+    missing = [one.id for one in new if one.id and not _is_complete(one.string)]
     out = io.BytesIO()
     write_po(out, new, sort_output=True, no_location=True, omit_header=False, width=100)
     PO.write_bytes(out.getvalue())
     for one in missing:
         print(one)
     return len(missing)
+
+
+def _is_complete(german: str | list[str] | tuple[str, ...]) -> bool:
+    return bool(german) and all([german] if isinstance(german, str) else german)
 
 
 def _found(

@@ -1,16 +1,20 @@
 """What we remember. Import the models from here."""
 
 from portal.models.admin import Admin, LoginSession, SpaceAdmin
+from portal.models.batch import Batch, BatchItem
 from portal.models.history import HistoryLine, PersonName, PrunePermit
 from portal.models.inbox import InboxEvent
 from portal.models.invoice import InvoiceSync, State, StateCount, Step
 from portal.models.limits import Budget, Lease
 from portal.models.member import MemberSync
 from portal.models.space import AccountMapping, Chart, DebtorLink, Space
+from portal.models.support import SupportLook, SupportVisit
 
 __all__ = [
     "AccountMapping",
     "Admin",
+    "Batch",
+    "BatchItem",
     "Budget",
     "Chart",
     "DebtorLink",
@@ -27,4 +31,6 @@ __all__ = [
     "State",
     "StateCount",
     "Step",
+    "SupportLook",
+    "SupportVisit",
 ]

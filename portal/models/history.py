@@ -47,7 +47,21 @@ class PersonName(Base):
     """The name of a debtor, shown in log and history; may be blanked without touching either."""
 
     __tablename__ = "person_name"
-    __table_args__ = (UniqueConstraint("space_id", "kind", "remote_id"),)
+    __table_args__ = (
+        UniqueConstraint("space_id", "kind", "remote_id"),
+        Index(
+            "ix_person_name_folded",
+            "space_id",
+            "folded",
+            postgresql_ops={"folded": "text_pattern_ops"},
+        ),
+        Index(
+            "ix_person_name_folded_last",
+            "space_id",
+            "folded_last",
+            postgresql_ops={"folded_last": "text_pattern_ops"},
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"))
@@ -55,6 +69,11 @@ class PersonName(Base):
     """"memberships", "teams", "contacts", or "invoices" where an invoice has no debtor."""
     remote_id: Mapped[str] = mapped_column(String(64))
     name: Mapped[str | None] = mapped_column(String(300))
+    """Blanked together with both forms below."""
+    folded: Mapped[str | None] = mapped_column(String(300))
+    """The name as the search compares it."""
+    folded_last: Mapped[str | None] = mapped_column(String(300))
+    """The same, beginning with the last word: people search for family names."""
 
 
 class PrunePermit(Base):

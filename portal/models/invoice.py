@@ -76,6 +76,22 @@ class InvoiceSync(Base):
             postgresql_ops={"number": "text_pattern_ops"},
         ),
         Index(
+            "ix_invoice_sync_customer",
+            "space_id",
+            "customer_number",
+            postgresql_ops={"customer_number": "text_pattern_ops"},
+        ),
+        Index("ix_invoice_sync_person", "space_id", "person_id"),
+        # For support, which searches over all spaces.
+        Index(
+            "ix_invoice_sync_any_number", "number", postgresql_ops={"number": "text_pattern_ops"}
+        ),
+        Index(
+            "ix_invoice_sync_any_voucher",
+            "sevdesk_voucher_id",
+            postgresql_ops={"sevdesk_voucher_id": "text_pattern_ops"},
+        ),
+        Index(
             "ix_invoice_sync_due",
             "space_id",
             "next_try_at",
@@ -96,6 +112,9 @@ class InvoiceSync(Base):
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person_name.id"))
     gross: Mapped[Decimal | None] = mapped_column(Amount)
     currency: Mapped[str | None] = mapped_column(String(3))
+    lines: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    """The positions as last planned (portal.sync.lines), without their texts: those may name
+    people."""
 
     state: Mapped[State] = mapped_column(String(12), default=State.WAITING)
     step: Mapped[Step] = mapped_column(String(10), default=Step.NONE)

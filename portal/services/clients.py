@@ -38,11 +38,11 @@ def cobot_of(space: Space) -> CobotClient:
     return cobot_with(token, subdomain=space.subdomain, user_id=space.cobot_user_id)
 
 
-def sevdesk_of(space: Space) -> SevdeskClient:
+def sevdesk_of(space: Space, *, patience_seconds: float = 0) -> SevdeskClient:
     token = vault.get(space, "sevdesk_token")
     if token is None:
         raise PermanentError("the space has no sevdesk token", remote="sevdesk")
-    return sevdesk_with(token)
+    return sevdesk_with(token, patience_seconds=patience_seconds)
 
 
 def cobot_with(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -14,21 +12,33 @@ from sqlalchemy import select
 from portal.core import core
 from portal.crypto import digest
 from portal.database import db, utcnow
-from portal.errors import (
-    Forbidden,
-    PermanentError,
-    PortalError,
-    RemoteError,
-    TokenRefused,
-)
+from portal.errors import PermanentError, RemoteError
 from portal.models import Admin, Space
 from portal.services import charts, clients, pauses, record, retry, subscriptions, vault
-from portal.sevdesk.client import SevdeskClient
-from portal.sync.taxes import is_small_business
+from portal.services.tokens import (
+    SettingsRefused,
+    TokenFacts,
+    find_cost_centre,
+    probe_token,
+)
+
+__all__ = [
+    "Choices",
+    "SettingsRefused",
+    "SevdeskSettings",
+    "TokenTest",
+    "actor_of",
+    "disconnect",
+    "hold",
+    "let_go_on",
+    "save_choices",
+    "save_settings",
+    "shares_sevdesk",
+    "test_token",
+]
 
 log = structlog.get_logger(__name__)
 
-SUPPORTED_VERSION = "2.0"
 PATIENCE_SECONDS = 10
 """How long a person who saves the form waits for our own budget of calls at the most."""
 
@@ -59,66 +69,33 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class TokenFacts:
-    """What sevdesk told about a token that works."""
+class TokenTest:
+    """What a person reads about a token before saving it; cost centres as number and name."""
 
-    version: str
-    client_id: str
-    revenue_accounts: int
-    is_small_business: bool
-
-
-class SettingsRefused(PortalError):
-    """The settings cannot be saved; nothing was changed.
-
-    `field` is the form's field, None where no field is to blame; `code` is one of the catalogue.
-    """
-
-    def __init__(self, field: str | None, code: str, params: Mapping[str, str] | None = None):
-        super().__init__(code)
-        self.field = field
-        self.code = code
-        self.params: dict[str, Any] = dict(params or {})
-
-
-def probe_token(client: SevdeskClient) -> TokenFacts:
-    """Ask sevdesk what a token may do.
-
-    Raises SettingsRefused for a token that is refused, of a plan without API, or of system
-    version 1.0; TemporaryError when sevdesk is away.
-    """
-    try:
-        version = client.system_version()
-        if version != SUPPORTED_VERSION:
-            raise SettingsRefused("api_token", "sevdesk_version", {"version": version})
-        client_id = client.client_id()
-        accounts = client.revenue_accounts()
-    except TokenRefused as err:
-        raise SettingsRefused("api_token", "token_invalid") from err
-    except Forbidden as err:
-        raise SettingsRefused("api_token", "sevdesk_plan") from err
-    except PermanentError as err:
-        raise SettingsRefused("api_token", "bad_answer", {"name": "sevdesk", "ref": "-"}) from err
-    return TokenFacts(version, client_id, len(accounts), is_small_business(accounts))
+    facts: TokenFacts
+    cost_centres: tuple[tuple[str, str], ...]
+    is_shared: bool
 
 
 def save_settings(
     space: Space, settings: SevdeskSettings, *, admin: Admin, user_token: str | None
-) -> None:
+) -> bool:
     """Test and save the sevdesk data and switch sync on.
 
-    Raises SettingsRefused when something does not fit; then nothing was changed.
+    Return False when sevdesk is away: then all is saved, and the space waits until a worker could
+    test it. Raises SettingsRefused when something does not fit; then nothing was changed.
     """
     token = settings.api_token or vault.get(space, "sevdesk_token")
     db.session.commit()
     if token is None:
         raise SettingsRefused("api_token", "token_needed")
     client = clients.sevdesk_with(token, patience_seconds=PATIENCE_SECONDS)
+    facts = cost_centre_id = None
     try:
         facts = probe_token(client)
-        cost_centre_id = _cost_centre(client, settings.cost_centre_number)
+        cost_centre_id = find_cost_centre(client, settings.cost_centre_number)
     except RemoteError as err:
-        raise SettingsRefused(None, "sevdesk_away") from err
+        log.info("saved without a test, sevdesk is away", space=space.id, error=str(err))
     cobot_token = _space_token(space, user_token)
     _store(space, settings, facts, cost_centre_id, token=token, admin=admin, cobot=cobot_token)
     charts.forget(space)
@@ -128,6 +105,7 @@ def save_settings(
         # The settings stand; upkeep goes on trying until Cobot takes the subscriptions.
         log.warning("subscriptions are still to be made", space=space.id, error=str(err))
     core().queue.wake(space.id)
+    return facts is not None
 
 
 def save_choices(space: Space, choices: Choices, *, admin: Admin) -> None:
@@ -155,6 +133,41 @@ def save_choices(space: Space, choices: Choices, *, admin: Admin) -> None:
     if choices.cent_difference:
         answered.append("totals_differ")
     retry.retry_causes(space, answered, actor=actor)
+    db.session.commit()
+    core().queue.wake(space.id)
+
+
+def test_token(space: Space, token: str) -> TokenTest:
+    """Ask sevdesk what this token is good for; nothing is saved.
+
+    Raises SettingsRefused with the cause, also where sevdesk is away ("sevdesk_away").
+    """
+    db.session.commit()
+    client = clients.sevdesk_with(token, patience_seconds=PATIENCE_SECONDS)
+    try:
+        facts = probe_token(client)
+        centres = client.cost_centres()
+    except RemoteError as err:
+        raise SettingsRefused(None, "sevdesk_away") from err
+    shown = tuple((centre.number, centre.name) for centre in centres if centre.number.strip())
+    return TokenTest(facts, shown, _is_shared(facts.client_id, space.id))
+
+
+test_token.__test__ = False  # type: ignore[attr-defined]
+
+
+def hold(space: Space, *, admin: Admin) -> None:
+    """Stop transferring until somebody lets it go on; what Cobot announces is kept. Commits."""
+    if space.is_connected and not space.is_paused:
+        pauses.hold(space, actor=actor_of(admin))
+    db.session.commit()
+
+
+def let_go_on(space: Space, *, admin: Admin) -> None:
+    """End a pause that somebody made by hand, and go on at once. Commits."""
+    if space.pause_code == pauses.BY_HAND:
+        pauses.clear(space, actor=actor_of(admin))
+        space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id)
 
@@ -187,15 +200,6 @@ def actor_of(admin: Admin) -> str:
     return f"admin:{admin.cobot_user_id}"
 
 
-def _cost_centre(client: SevdeskClient, number: str | None) -> str | None:
-    if not number:
-        return None
-    for found in client.cost_centres():
-        if found.number.strip() == number.strip():
-            return found.id
-    raise SettingsRefused("cost_centre_number", "cost_centre_missing", {"number": number})
-
-
 def _space_token(space: Space, user_token: str | None) -> tuple[str, str] | None:
     """Return a new space token and its maker, or None when the space has a token already."""
     if space.sealed_cobot_token is not None and space.pause_code != "cobot_revoked":
@@ -216,7 +220,7 @@ def _space_token(space: Space, user_token: str | None) -> tuple[str, str] | None
 def _store(
     space: Space,
     settings: SevdeskSettings,
-    facts: TokenFacts,
+    facts: TokenFacts | None,
     cost_centre_id: str | None,
     *,
     token: str,
@@ -226,7 +230,8 @@ def _store(
     now = utcnow()
     is_first = space.connected_at is None
     vault.put(space, "sevdesk_token", token)
-    space.sevdesk_client = facts.client_id
+    if facts is not None or settings.api_token is not None:
+        space.sevdesk_client = facts.client_id if facts else None
     space.cost_centre_number = settings.cost_centre_number or None
     space.cost_centre_id = cost_centre_id
     space.due_after_days = settings.due_after_days
@@ -244,17 +249,20 @@ def _store(
     space.disconnected_at = None
     if is_first:
         space.caught_up_on = None
-    pauses.clear(space)
+    if facts is None:
+        pauses.wait_for_test(space)
+    elif space.pause_code != pauses.BY_HAND:
+        pauses.clear(space)
     space.wake_at = now
     record.note(
         space.id,
         "connected" if is_first else "settings_saved",
         "done",
         actor=actor_of(admin),
-        sevdesk_client=facts.client_id,
+        sevdesk_client=facts.client_id if facts else None,
         due_after_days=settings.due_after_days,
         cost_centre=settings.cost_centre_number,
-        revenue_accounts=facts.revenue_accounts,
+        revenue_accounts=facts.revenue_accounts if facts else None,
         new_token=settings.api_token is not None,
     )
     db.session.commit()
@@ -266,15 +274,13 @@ def _today(now: datetime) -> date:
 
 def shares_sevdesk(space: Space) -> bool:
     """Say whether another connected space books into the same sevdesk client."""
-    if space.sevdesk_client is None:
-        return False
-    return (
-        db.session.scalar(
-            select(Space.id).where(
-                Space.sevdesk_client == space.sevdesk_client,
-                Space.id != space.id,
-                Space.connected_at.is_not(None),
-            )
-        )
-        is not None
+    return space.sevdesk_client is not None and _is_shared(space.sevdesk_client, space.id)
+
+
+def _is_shared(client_id: str, but_space_id: int) -> bool:
+    query = select(Space.id).where(
+        Space.sevdesk_client == client_id,
+        Space.id != but_space_id,
+        Space.connected_at.is_not(None),
     )
+    return db.session.scalar(query.limit(1)) is not None

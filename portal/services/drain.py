@@ -17,7 +17,7 @@ from portal.database import db, utcnow
 from portal.errors import PortalError
 from portal.jobqueue import DRAIN_SECONDS
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
-from portal.services import clients, inbox, invoices, members, pauses, stopping
+from portal.services import batches, clients, inbox, invoices, members, pauses, stopping
 from portal.services.locks import Lock, LockLost, space_lock
 from portal.services.work import LeaveSpace, Work
 
@@ -95,7 +95,7 @@ def _next(work: Work) -> bool:
     )
     db.session.commit()
     if invoice is None:
-        return False
+        return batches.take_up(space_id)
     _try(work, invoices.sync, invoice)
     return True
 
@@ -145,6 +145,8 @@ def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:
         .where(InboxEvent.space_id == space_id, InboxEvent.handled_at.is_(None))
         .limit(1)
     ):
+        due.append(now)
+    if batches.is_open(space_id):
         due.append(now)
     first = min((at for at in due if at is not None), default=None)
     if first is not None and until is not None:

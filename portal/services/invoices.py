@@ -26,6 +26,7 @@ from portal.sync.contacts import (
     choose_contact,
     contact_of_invoice,
 )
+from portal.sync.lines import line_facts
 from portal.sync.plans import NotBookable, Skip, VoucherPlan, VoucherSettings
 from portal.sync.vouchers import plan_voucher, supplier_name
 
@@ -164,14 +165,16 @@ def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
         cent_difference=space.cent_difference,
         voucher_status=space.voucher_status,
     )
-    plan = plan_voucher(invoice, charts.index_of(space, work.remotes), settings)
+    index = charts.index_of(space, work.remotes)
+    plan = plan_voucher(invoice, index, settings)
     if isinstance(plan, NotBookable) and charts.may_heal(space, plan.cause.code):
         # The account may have been made a moment ago: do not call it missing by an old chart.
-        anew = charts.index_of(space, work.remotes, younger_than=charts.READ_ANEW_AFTER)
-        plan = plan_voucher(invoice, anew, settings)
+        index = charts.index_of(space, work.remotes, younger_than=charts.READ_ANEW_AFTER)
+        plan = plan_voucher(invoice, index, settings)
     if isinstance(plan, VoucherPlan) and not charts.has_cost_centre(space, work.remotes):
         number = space.cost_centre_number or ""
         plan = NotBookable((Cause("cost_centre_missing", {"number": number}),))
+    row.lines = line_facts(invoice, index)
     if isinstance(plan, VoucherPlan):
         row.due_date = plan.due_date
         return plan

@@ -1,31 +1,37 @@
-"""The live log of a space: pages of invoices, what changed since, and one invoice's history."""
+"""The live log of a space: pages of invoices, what changed since, and what holds many back."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    select,
+    union_all,
+)
 
 from portal.database import db
-from portal.models import (
-    Admin,
-    HistoryLine,
-    InvoiceSync,
-    PersonName,
-    Space,
-    State,
-    StateCount,
-)
+from portal.models import InvoiceSync, PersonName, Space, State, StateCount
 from portal.models.invoice import IN_WORK
-from portal.services.prefixes import starts_with
+from portal.services.prefixes import folded, starts_with
 
 PAGE_SIZE = 50
 CSV_CHUNK = 500
 MANY = 100
 """New invoices are counted up to here; beyond, "more than" says enough."""
-HISTORY_LINES = 500
+MANY_OF_A_CAUSE = 3
+"""So many invoices with one cause are offered to be repaired together."""
+MOST_GROUPS = 3
 
 WORKING = "working"
 """The tab of all states that end by themselves."""
@@ -46,6 +52,9 @@ class LogFilter:
     from_date: date | None = None
     to_date: date | None = None
     cause: str | None = None
+    amount_from: Decimal | None = None
+    amount_to: Decimal | None = None
+    """Bounds of the total, both included."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +96,20 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class InvoiceView:
-    """One invoice with its history, newest line first; `people` maps Cobot user ids to e-mails."""
+class CauseGroup:
+    """Invoices that failed for one cause; `params` are empty where they differ."""
 
-    invoice: InvoiceSync
-    name: str | None
-    lines: Sequence[HistoryLine]
-    people: Mapping[str, str] = field(default_factory=dict)
+    code: str
+    params: Mapping[str, str]
+    invoices: int
 
 
 def log_page(space: Space, filters: LogFilter, after: str | None = None) -> LogPage:
     """Return one page of the space's invoices, newest first, beginning below the cursor."""
-    query = _rows(space.id, filters).limit(PAGE_SIZE + 1)
+    query = rows_of(space.id, filters).limit(PAGE_SIZE + 1)
     if after and after.isascii() and after.isdigit() and len(after) < 19:
         query = query.where(InvoiceSync.id < int(after))
-    rows = _read(query)
+    rows = read_rows(query)
     has_more = len(rows) > PAGE_SIZE
     rows = rows[:PAGE_SIZE]
     return LogPage(
@@ -118,8 +126,8 @@ def changes_since(space: Space, sequence: int, filters: LogFilter, shown: Shown)
         return None
     changed: list[LogRow] = []
     if shown.ids:
-        changed = _read(
-            _rows(space.id, LogFilter()).where(
+        changed = read_rows(
+            rows_of(space.id, LogFilter()).where(
                 InvoiceSync.id.in_(sorted(shown.ids)), InvoiceSync.sequence > sequence
             )
         )
@@ -141,10 +149,10 @@ def csv_rows(space: Space, filters: LogFilter) -> Iterator[LogRow]:
 def _pieces(space_id: int, filters: LogFilter) -> Iterator[LogRow]:
     after: int | None = None
     while True:
-        query = _rows(space_id, filters).limit(CSV_CHUNK)
+        query = rows_of(space_id, filters).limit(CSV_CHUNK)
         if after is not None:
             query = query.where(InvoiceSync.id < after)
-        rows = _read(query)
+        rows = read_rows(query)
         # A slow reader must neither fill the memory nor keep a transaction open.
         db.session.expunge_all()
         db.session.rollback()
@@ -152,28 +160,6 @@ def _pieces(space_id: int, filters: LogFilter) -> Iterator[LogRow]:
         if len(rows) < CSV_CHUNK:
             return
         after = rows[-1].invoice.id
-
-
-def invoice_view(space: Space, cobot_invoice_id: str) -> InvoiceView | None:
-    """Return the invoice with its history; None when this space has no such invoice."""
-    rows = _read(
-        _rows(space.id, LogFilter()).where(InvoiceSync.cobot_invoice_id == cobot_invoice_id)
-    )
-    if not rows:
-        return None
-    row = rows[0]
-    lines = db.session.scalars(
-        select(HistoryLine)
-        .where(HistoryLine.space_id == space.id, HistoryLine.invoice_id == row.invoice.id)
-        .order_by(HistoryLine.id.desc())
-        .limit(HISTORY_LINES)
-    ).all()
-    user_ids = {line.actor.removeprefix("admin:") for line in lines if ":" in line.actor}
-    people: dict[str, str] = {}
-    if user_ids:
-        found = select(Admin.cobot_user_id, Admin.email).where(Admin.cobot_user_id.in_(user_ids))
-        people = {row.cobot_user_id: row.email for row in db.session.execute(found)}
-    return InvoiceView(row.invoice, row.name, lines, people)
 
 
 def counts_of(space: Space) -> dict[str, int]:
@@ -184,6 +170,12 @@ def counts_of(space: Space) -> dict[str, int]:
         name: sum(by_state.get(state, 0) for state in states) for name, states in STATES_OF.items()
     }
     return counts | {"all": sum(by_state.values())}
+
+
+def hits(space: Space, filters: LogFilter) -> int:
+    """Return how many invoices the filter finds."""
+    query = select(func.count()).select_from(InvoiceSync).where(*matching(space, filters))
+    return db.session.scalar(query) or 0
 
 
 def open_causes(space: Space) -> list[tuple[str, int]]:
@@ -202,33 +194,92 @@ def open_causes(space: Space) -> list[tuple[str, int]]:
     return [(code, found) for code, found in db.session.execute(query) if code]
 
 
-def _rows(space_id: int, filters: LogFilter) -> Select[InvoiceSync, str | None]:
+def cause_groups(space: Space) -> list[CauseGroup]:
+    """Return the causes that hold back at least MANY_OF_A_CAUSE invoices, most frequent first."""
+    count = func.count()
+    params = cast(InvoiceSync.cause_params, Text)
+    query = (
+        select(InvoiceSync.cause_code, count, func.min(params), func.max(params))
+        .where(
+            InvoiceSync.space_id == space.id,
+            InvoiceSync.state == State.FAILED,
+            InvoiceSync.cause_code.is_not(None),
+        )
+        .group_by(InvoiceSync.cause_code)
+        .having(count >= MANY_OF_A_CAUSE)
+        .order_by(count.desc())
+        .limit(MOST_GROUPS)
+    )
+    return [
+        CauseGroup(code, json.loads(least) if least == most else {}, found)
+        for code, found, least, most in db.session.execute(query)
+        if code
+    ]
+
+
+def matching(space: Space, filters: LogFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on InvoiceSync under which an invoice of the space is in the log."""
+    return [InvoiceSync.space_id == space.id, *_conditions(space.id, filters)]
+
+
+def rows_of(space_id: int, filters: LogFilter) -> Select[InvoiceSync, str | None]:
     joined = and_(PersonName.id == InvoiceSync.person_id, PersonName.space_id == space_id)
     return (
         select(InvoiceSync, PersonName.name)
         .outerjoin(PersonName, joined)
-        .where(InvoiceSync.space_id == space_id, *_conditions(filters))
+        .where(InvoiceSync.space_id == space_id, *_conditions(space_id, filters))
         .order_by(InvoiceSync.id.desc())
     )
 
 
-def _read(query: Select[InvoiceSync, str | None]) -> list[LogRow]:
+def read_rows(query: Select[InvoiceSync, str | None]) -> list[LogRow]:
     # What another process changed since this session first read a row must be seen.
     fresh = query.execution_options(populate_existing=True)
     return [LogRow(invoice, name) for invoice, name in db.session.execute(fresh)]
 
 
-def _conditions(filters: LogFilter) -> Iterator[ColumnElement[bool]]:
+def _conditions(space_id: int, filters: LogFilter) -> Iterator[ColumnElement[bool]]:
     if states := STATES_OF.get(filters.state or ""):
         yield InvoiceSync.state.in_(states)
     if filters.q:
-        yield starts_with(InvoiceSync.number, filters.q)
+        yield InvoiceSync.id.in_(_found(space_id, filters.q))
     if filters.from_date:
         yield InvoiceSync.invoice_date >= filters.from_date
     if filters.to_date:
         yield InvoiceSync.invoice_date <= filters.to_date
     if filters.cause:
         yield InvoiceSync.cause_code == filters.cause
+    if filters.amount_from is not None:
+        yield InvoiceSync.gross >= filters.amount_from
+    if filters.amount_to is not None:
+        yield InvoiceSync.gross <= filters.amount_to
+
+
+def _found(space_id: int, q: str) -> CompoundSelect[int]:
+    """Return the ids of what a search finds: by the beginning of number, name, or remote ids.
+
+    One select for each, since each has an index of its own; joined by OR none would be used.
+    """
+    name = folded(q)
+    people = union_all(
+        *(
+            select(PersonName.id).where(PersonName.space_id == space_id, starts_with(form, name))
+            for form in (PersonName.folded, PersonName.folded_last)
+        )
+    )
+    ways: list[ColumnElement[bool]] = [
+        starts_with(column, q)
+        for column in (
+            InvoiceSync.number,
+            InvoiceSync.customer_number,
+            InvoiceSync.sevdesk_voucher_id,
+        )
+    ]
+    if name:
+        ways.append(InvoiceSync.person_id.in_(people))
+    return union_all(
+        *(select(InvoiceSync.id).where(InvoiceSync.space_id == space_id, way) for way in ways)
+    )
 
 
 def _new_states(space: Space, filters: LogFilter, shown: Shown) -> list[State]:
@@ -241,7 +292,7 @@ def _new_states(space: Space, filters: LogFilter, shown: Shown) -> list[State]:
         InvoiceSync.space_id == space.id,
         InvoiceSync.sequence > shown.since,
         InvoiceSync.id > (min(shown.ids) if len(shown.ids) >= PAGE_SIZE else 0),
-        *_conditions(filters),
+        *_conditions(space.id, filters),
     )
     if shown.ids:
         query = query.where(InvoiceSync.id.not_in(sorted(shown.ids)))

@@ -20,11 +20,16 @@ from portal.errors import (
 from portal.models import Space
 from portal.services import clients, record
 from portal.services.sentences import cause_sentence, fix_sentence, language_of
+from portal.services.tokens import SettingsRefused, find_cost_centre, probe_token
+from portal.sevdesk.client import SevdeskClient
 
 log = structlog.get_logger(__name__)
 
 PROBE_EVERY = timedelta(minutes=10)
-
+UNTESTED = "token_untested"
+TEST_EVERY = timedelta(minutes=1)
+BY_HAND = "paused_by_hand"
+NEVER = timedelta(days=36500)
 
 REFUSED = "sevdesk_paused"
 REFUSALS_IN_A_ROW = 5
@@ -77,10 +82,31 @@ def _tell(space: Space, code: str) -> None:
         log.warning("Cobot did not take the message", space=space.id, error=str(err))
 
 
-def clear(space: Space) -> None:
+def wait_for_test(space: Space) -> None:
+    """Stop work until sevdesk answered and the token that was saved could be tested.
+
+    The caller commits. A worker asks every minute.
+    """
+    _begin(space, UNTESTED)
+    space.probe_at = utcnow() + TEST_EVERY
+
+
+def hold(space: Space, *, actor: str) -> None:
+    """Stop work until a person lets it go on. The caller commits."""
+    _begin(space, BY_HAND, actor=actor)
+    space.probe_at = utcnow() + NEVER
+
+
+def _begin(space: Space, code: str, *, actor: str = record.PORTAL) -> None:
+    space.paused_at = space.paused_at or utcnow()
+    space.pause_code = code
+    record.note(space.id, "paused", "done", actor=actor, cause=code)
+
+
+def clear(space: Space, *, actor: str = record.PORTAL) -> None:
     """Let the space work again. The caller commits."""
     if space.is_paused:
-        record.note(space.id, "resumed", "done", cause=space.pause_code)
+        record.note(space.id, "resumed", "done", actor=actor, cause=space.pause_code)
     space.paused_at = None
     space.pause_code = None
     space.probe_at = None
@@ -120,16 +146,36 @@ def may_work(space: Space) -> bool:
         clear(space)
         db.session.commit()
         return True
+    if space.pause_code == BY_HAND:
+        return False
     try:
         remotes = clients.remotes_of(space)
         db.session.commit()
         remotes.cobot.subscriptions()
-        remotes.sevdesk.system_version()
+        if space.pause_code == UNTESTED:
+            _test(space, remotes.sevdesk)
+        else:
+            remotes.sevdesk.system_version()
+    except SettingsRefused as err:
+        pause(space, err.code)
+        return False
     except RemoteError as err:
         log.info("space stays paused", space=space.id, error=str(err))
-        space.probe_at = utcnow() + PROBE_EVERY
+        wait = TEST_EVERY if space.pause_code == UNTESTED else PROBE_EVERY
+        space.probe_at = utcnow() + wait
         db.session.commit()
         return False
     clear(space)
     db.session.commit()
     return True
+
+
+def _test(space: Space, sevdesk: SevdeskClient) -> None:
+    """Make up for the test that was not possible when the token was saved."""
+    facts = probe_token(sevdesk)
+    try:
+        cost_centre_id = find_cost_centre(sevdesk, space.cost_centre_number)
+    except SettingsRefused:
+        cost_centre_id = None  # said at the first invoice, where it can be repaired
+    space.sevdesk_client = facts.client_id
+    space.cost_centre_id = cost_centre_id

@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.database import db
 
+LONGEST = 300
 LAST_CHARACTER = "\U0010ffff"
 
 
@@ -21,3 +22,14 @@ def starts_with(column: InstrumentedAttribute[Any], prefix: str) -> ColumnElemen
     if db.engine.dialect.name == "sqlite":
         return and_(column >= prefix, column < prefix + LAST_CHARACTER)
     return column.startswith(prefix, autoescape=True)
+
+
+def folded(name: str) -> str:
+    """Return a name as the search compares it: lower case, single blanks."""
+    return " ".join(name.casefold().split())[:LONGEST]
+
+
+def folded_last(name: str) -> str:
+    """Return the same beginning with the last word: people search for family names."""
+    first, _, last = folded(name).rpartition(" ")
+    return f"{last} {first}".strip()

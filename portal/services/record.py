@@ -19,6 +19,7 @@ from portal.models import (
 )
 from portal.models.invoice import IN_WORK
 from portal.services import history
+from portal.services.prefixes import folded, folded_last
 
 PORTAL = "portal"
 COBOT = "cobot"
@@ -103,11 +104,16 @@ def uncount(invoice: InvoiceSync) -> None:
 
 def name_person(space_id: int, kind: str, remote_id: str, name: str | None) -> int:
     """Remember a debtor's name apart from everything else; return the row's id."""
+    forms = {
+        "name": name,
+        "folded": folded(name) if name else None,
+        "folded_last": folded_last(name) if name else None,
+    }
     statement = insert_or_update(
         PersonName,
-        {"space_id": space_id, "kind": kind, "remote_id": remote_id, "name": name},
+        {"space_id": space_id, "kind": kind, "remote_id": remote_id, **forms},
         unique=("space_id", "kind", "remote_id"),
-        change={"name": name},
+        change=forms,
     ).returning(PersonName.id)
     return int(db.session.execute(statement).scalar_one())
 

@@ -12,6 +12,9 @@ from portal.jobqueue import INTERACTIVE
 from portal.models import InvoiceSync, Space, State
 from portal.services import charts, record
 
+SKIPS_THAT_CHANGE = {"invoice_deleted", "zero_total", "corrections_off"}
+"""Reasons to skip an invoice that may be gone at the next try."""
+
 
 def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
     """Make an invoice due now; return False when there is nothing to try.
@@ -29,7 +32,7 @@ def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
         return False
     if invoice.cause_code in charts.CHART_CAUSES:
         charts.doubt(space)
-    _make_due(invoice, actor, is_urgent=True)
+    make_due(invoice, actor, is_urgent=True)
     space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id, queue=INTERACTIVE)
@@ -73,7 +76,7 @@ def retry_causes(space: Space, causes: Sequence[str], *, actor: str) -> int:
         .order_by(InvoiceSync.id)
     ).all()
     for invoice in failed:
-        _make_due(invoice, actor)
+        make_due(invoice, actor)
     if failed:
         space.wake_at = utcnow()
     return len(failed)
@@ -83,14 +86,11 @@ def can_retry(invoice: InvoiceSync) -> bool:
     """Say whether pressing "try again" would do anything."""
     if invoice.state in (State.FAILED, State.WAITING):
         return True
-    return invoice.state == State.SKIPPED and invoice.cause_code in {
-        "invoice_deleted",
-        "zero_total",
-        "corrections_off",
-    }
+    return invoice.state == State.SKIPPED and invoice.cause_code in SKIPS_THAT_CHANGE
 
 
-def _make_due(invoice: InvoiceSync, actor: str, *, is_urgent: bool = False) -> None:
+def make_due(invoice: InvoiceSync, actor: str, *, is_urgent: bool = False) -> None:
+    """Put an invoice back to waiting, due now, and say who asked for it. The caller commits."""
     invoice.next_try_at = utcnow()
     invoice.is_urgent = is_urgent
     invoice.failing_since = None

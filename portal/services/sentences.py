@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,6 +29,11 @@ def cause_sentence(
     if next_try_at is not None:
         shown["time"] = format_time(next_try_at, "short")
     return fill(gettext(entry_of(code).cause), shown)
+
+
+def cause_title(code: str) -> str:
+    """Return what a cause is about, without the figures of one invoice."""
+    return str(gettext(entry_of(code).cause)) % defaultdict(lambda: "…")
 
 
 def fix_sentence(code: str, params: Mapping[str, str]) -> str | None:

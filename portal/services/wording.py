@@ -68,12 +68,21 @@ NEXT_STEPS: Mapping[str, str] = {
 SETTINGS_REFUSED: Mapping[str, str] = {
     "token_needed": N_("Paste the API token from sevdesk."),
     "sevdesk_away": N_(
-        "sevdesk is not answering, so the token could not be tested. Nothing was changed; please "
-        "try again in a few minutes."
+        "sevdesk is not answering, so the token cannot be tested now. You may save it all the "
+        "same: the space waits until it is tested."
     ),
     "cobot_away": N_("Cobot is not answering. Nothing was changed; please try again in a minute."),
 }
 """Why the settings were not saved, beyond the catalogue."""
+
+LOOKS: Mapping[str, str] = {
+    "search": N_("found in a search:"),
+    "begun": N_("Visit begun"),
+    "space": N_("Overview of the space"),
+    "invoice": N_("Invoice"),
+    "ended": N_("Visit ended"),
+}
+"""What support looked at, by SupportLook.what."""
 
 HOOK_REASONS: Mapping[str, str] = {
     "body_too_long": N_("The message was larger than 64 KB."),
@@ -113,6 +122,7 @@ STEPS: Mapping[str, str] = {
     "saved": N_("Receipt created in sevdesk"),
     "tagged": N_("Receipt tagged"),
     "skipped": N_("Skipped"),
+    "sync": N_("Worked on"),
     "told": N_("Message posted on the Cobot invoice"),
     "retry": N_("Retry asked for"),
     "create_anyway": N_("Decided to create the receipt anyway"),
@@ -132,6 +142,7 @@ STEPS: Mapping[str, str] = {
     "disconnected": N_("Space disconnected"),
     "paused": N_("Sync paused"),
     "resumed": N_("Sync resumed"),
+    "support_visit": N_("Visit of support"),
     "pruned": N_("Old invoices deleted"),
     "space_deleted": N_("Everything of this space deleted"),
 }

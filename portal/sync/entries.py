@@ -27,6 +27,7 @@ RETRY_KINDS = (
 
 LINKS = (
     "settings",  # our page with the space's sevdesk data
+    "space_settings",  # our page where a space is paused and disconnected
     "sign_in",  # sign in with Cobot again
     "accounts",  # accounting codes beside booking accounts
     "cobot_invoice",

@@ -242,6 +242,19 @@ _ENTRIES = (
         N_("Please tell support. No invoice gets lost: all of them wait."),
         "all_automatic",
     ),
+    Entry(
+        "token_untested",
+        N_("sevdesk is not answering, so the API token could not be tested yet."),
+        N_("We test it as soon as sevdesk answers; all waiting invoices go on after that."),
+        "automatic",
+    ),
+    Entry(
+        "paused_by_hand",
+        N_("An admin has paused the sync."),
+        N_("Let it go on in the settings; all waiting invoices follow."),
+        "all_automatic",
+        "space_settings",
+    ),
     Entry("rate_limited", _UNAVAILABLE, None, "automatic"),
     Entry("upstream_down", _UNAVAILABLE, None, "automatic"),
     Entry(

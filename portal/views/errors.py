@@ -48,6 +48,10 @@ PAGES = {
 def show(status: int, *, reference: str | None = None) -> ResponseReturnValue:
     """Return the page for this status; for htmx a short notice that leaves the page as it is."""
     title, text = PAGES.get(status) or PAGES[400 if status < 500 else 500]
+    return _answer(status, title, text, reference)
+
+
+def _answer(status: int, title: object, text: object, reference: str | None) -> ResponseReturnValue:
     template = "errors/_notice.html" if is_fragment() else "errors/index.html"
     page = render_template(template, status=status, title=title, text=text, reference=reference)
     answer = make_response(page, status)
@@ -55,6 +59,11 @@ def show(status: int, *, reference: str | None = None) -> ResponseReturnValue:
         answer.headers["HX-Retarget"] = "#notice"
         answer.headers["HX-Reswap"] = "innerHTML"
     return answer
+
+
+def show_notice(status: int, title: str, text: str) -> ResponseReturnValue:
+    """Return a page (for htmx a notice) with words of its own."""
+    return _answer(status, title, text, None)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -75,8 +84,9 @@ def _server_error(error: InternalServerError) -> ResponseReturnValue:
 
 
 def _remote_error(error: RemoteError) -> ResponseReturnValue:
-    log.warning("page needs a remote side that is away", error=str(error))
-    return show(503)
+    reference = secrets.token_hex(4)
+    log.warning("page needs a remote side that is away", reference=reference, error=str(error))
+    return show(503, reference=reference)
 
 
 def register_errors(app: Flask) -> None:

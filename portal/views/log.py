@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from portal.filters import day, invoice_cause, state_word
 from portal.forms import filter_query, log_filter, shown_page
+from portal.services import batches
 from portal.services import log as log_service
 from portal.services.log import LogRow
 from portal.views.access import current_space, is_fragment
@@ -32,6 +33,9 @@ def index(subdomain: str) -> ResponseReturnValue:
         after=after,
         page=log_service.log_page(space, filters, after),
         causes=log_service.open_causes(space),
+        groups=log_service.cause_groups(space),
+        hits=log_service.hits(space, filters),
+        batch=batches.open_batch(space),
     )
 
 

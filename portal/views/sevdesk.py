@@ -1,29 +1,34 @@
-""" "Deine SevDesk Daten": connecting a space, its special cases, letting it go."""
+""" "Deine SevDesk Daten": connecting a space, testing its token, its special cases."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, cast
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from portal.cobot.links import ACCOUNTING_CODES
 from portal.core import core
 from portal.database import utcnow
-from portal.filters import cause_text
-from portal.forms import ChoicesForm, SevdeskForm
-from portal.services import connection
+from portal.filters import cause_text, due_example
+from portal.forms import LATEST_DAYS, ChoicesForm, SevdeskForm, is_token
+from portal.services import connection, remote_pages
 from portal.services.connection import SettingsRefused
 from portal.services.sessions import ServerSession
-from portal.views.access import current_admin, current_space
+from portal.views.access import current_admin, current_space, is_fragment, writes
+from portal.views.errors import show_notice
+from portal.views.protection import limiter
+
+TESTS_LIMIT = "10 per minute"
 
 bp = Blueprint("sevdesk", __name__, url_prefix="/spaces/<subdomain>")
 
 
 @bp.get("/sevdesk")
 def edit(subdomain: str) -> ResponseReturnValue:
-    today = utcnow().astimezone(core().config.zone).date()
-    return _page(SevdeskForm.of(current_space(), today), ChoicesForm.of(current_space()))
+    return _page(SevdeskForm.of(current_space(), _today()), ChoicesForm.of(current_space()))
 
 
 @bp.post("/sevdesk")
@@ -35,12 +40,56 @@ def save(subdomain: str) -> ResponseReturnValue:
         return _page(form, ChoicesForm.of(space)), 422
     token = cast(ServerSession, session).cobot_token
     try:
-        connection.save_settings(space, form.to_settings(), admin=current_admin(), user_token=token)
+        is_tested = connection.save_settings(
+            space, form.to_settings(), admin=current_admin(), user_token=token
+        )
     except SettingsRefused as err:
         form.blame(err.field, cause_text(err.code, err.params))
         return _page(form, ChoicesForm.of(space)), 422
-    flash(_("Saved. Sync is on: new members and invoices are transferred from now on."))
+    if is_tested is False:
+        flash(_("Saved. The space waits until the token has been tested."))
+    else:
+        flash(_("Saved. Sync is on: new members and invoices are transferred from now on."))
     return redirect(url_for("log.index", subdomain=subdomain), 303)
+
+
+@bp.post("/sevdesk/token-test")
+@limiter.limit(TESTS_LIMIT, key_func=lambda: f"token-test|{current_admin().id}")
+def test_token(subdomain: str) -> ResponseReturnValue:
+    """Say what a token is good for while it is typed. It is neither kept nor given back."""
+    if not is_fragment():
+        return redirect(url_for(".edit", subdomain=subdomain), 303)
+    token = request.form.get("api_token", "").strip()
+    found = refusal = None
+    if is_token(token):
+        try:
+            found = connection.test_token(current_space(), token)
+        except SettingsRefused as err:
+            refusal = cause_text(err.code, err.params)
+    return render_template("sevdesk/_token.html", found=found, refusal=refusal, typed=bool(token))
+
+
+@bp.get("/sevdesk/due-example")
+def show_due_example(subdomain: str) -> ResponseReturnValue:
+    """Say by an example what a number of days means."""
+    if not is_fragment():
+        return redirect(url_for(".edit", subdomain=subdomain))
+    days = request.args.get("due_after_days", type=int)
+    return due_example(days if days is not None and 0 <= days <= LATEST_DAYS else None)
+
+
+@bp.get("/accounting-codes")
+@writes
+def accounting_codes(subdomain: str) -> ResponseReturnValue:
+    """Go to the accounting codes in Cobot."""
+    address = remote_pages.cobot_page(current_space(), ACCOUNTING_CODES)
+    if address is None:
+        return show_notice(
+            503,
+            _("Cobot does not tell the address"),
+            _("You find the accounting codes in Cobot under Setup › Accounting Codes."),
+        )
+    return redirect(address)
 
 
 @bp.post("/choices")
@@ -48,22 +97,14 @@ def save_choices(subdomain: str) -> ResponseReturnValue:
     """Save how special cases are booked; what waited for the choice goes on."""
     form = ChoicesForm(request.form)
     if not form.validate():
-        return _page(SevdeskForm.of(current_space(), utcnow().date()), form), 422
+        return _page(SevdeskForm.of(current_space(), _today()), form), 422
     connection.save_choices(current_space(), form.to_choices(), admin=current_admin())
     flash(_("Saved. Invoices that waited for this choice go on now."))
     return redirect(url_for("sevdesk.edit", subdomain=subdomain) + "#choices", 303)
 
 
-@bp.get("/disconnect")
-def confirm_disconnect(subdomain: str) -> ResponseReturnValue:
-    return render_template("sevdesk/disconnect.html", space=current_space())
-
-
-@bp.post("/disconnect")
-def disconnect(subdomain: str) -> ResponseReturnValue:
-    connection.disconnect(current_space(), admin=current_admin())
-    flash(_("Disconnected. Nothing more is transferred; the receipts in sevdesk stay."))
-    return redirect(url_for("sevdesk.edit", subdomain=subdomain), 303)
+def _today() -> date:
+    return utcnow().astimezone(core().config.zone).date()
 
 
 def _page(form: Any, choices: Any) -> str:
@@ -72,5 +113,6 @@ def _page(form: Any, choices: Any) -> str:
         space=current_space(),
         form=form,
         choices=choices,
+        example=due_example(form.due_after_days.data),
         shares_sevdesk=connection.shares_sevdesk(current_space()),
     )

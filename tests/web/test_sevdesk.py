@@ -209,9 +209,15 @@ def test_disconnect_is_confirmed_and_then_shown(app: Flask, owner: FlaskClient, 
     confirm = owner.get("/spaces/alpha/disconnect").text
     assert "Was bleibt" in confirm
     assert "Was sofort geht" in confirm
+    token = csrf_of(owner, "/spaces/alpha/disconnect")
+    for name in ("", "Space Beta"):
+        data = {"csrf_token": token, "name": name}
+        refused = owner.post("/spaces/alpha/disconnect", data=data)
+        assert refused.status_code == 422
+        assert "So heißt der Space nicht." in refused.text
     answer = owner.post(
         "/spaces/alpha/disconnect",
-        data={"csrf_token": csrf_of(owner, "/spaces/alpha/disconnect")},
+        data={"csrf_token": token, "name": " space alpha "},
         follow_redirects=True,
     )
     assert "Getrennt." in answer.text

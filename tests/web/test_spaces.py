@@ -114,7 +114,8 @@ def test_support_finds_an_invoice_by_number_receipt_and_space(
     assert link in support.get("/support?q=4711").text
     assert link in support.get("/support?q=i-7").text
     assert "Space Beta" in support.get("/support?q=bet").text
-    assert "Nichts gefunden für „%“" in support.get("/support?q=%25").text
+    assert "Nichts gefunden für „%%%“" in support.get("/support?q=%25%25%25").text
+    assert "mindestens drei Zeichen" in support.get("/support?q=25").text
 
 
 def test_public_pages_know_who_is_signed_in(owner: FlaskClient, client: FlaskClient) -> None:

@@ -224,6 +224,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("remote_id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=300), nullable=True),
+        sa.Column("folded", sa.String(length=300), nullable=True),
+        sa.Column("folded_last", sa.String(length=300), nullable=True),
         sa.ForeignKeyConstraint(
             ["space_id"],
             ["space.id"],
@@ -235,6 +237,20 @@ def upgrade() -> None:
             "space_id", "kind", "remote_id", name=op.f("uq_person_name_space_id_kind_remote_id")
         ),
     )
+    with op.batch_alter_table("person_name", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_person_name_folded",
+            ["space_id", "folded"],
+            unique=False,
+            postgresql_ops={"folded": "text_pattern_ops"},
+        )
+        batch_op.create_index(
+            "ix_person_name_folded_last",
+            ["space_id", "folded_last"],
+            unique=False,
+            postgresql_ops={"folded_last": "text_pattern_ops"},
+        )
+
     op.create_table(
         "prune_permit",
         sa.Column(
@@ -324,6 +340,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("gross", portal.database.Amount(precision=14, scale=2), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("lines", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("step", sa.String(length=10), nullable=False),
         sa.Column("cause_code", sa.String(length=50), nullable=True),
@@ -390,6 +407,25 @@ def upgrade() -> None:
             ["space_id", "number"],
             unique=False,
             postgresql_ops={"number": "text_pattern_ops"},
+        )
+        batch_op.create_index(
+            "ix_invoice_sync_customer",
+            ["space_id", "customer_number"],
+            unique=False,
+            postgresql_ops={"customer_number": "text_pattern_ops"},
+        )
+        batch_op.create_index("ix_invoice_sync_person", ["space_id", "person_id"], unique=False)
+        batch_op.create_index(
+            "ix_invoice_sync_any_number",
+            ["number"],
+            unique=False,
+            postgresql_ops={"number": "text_pattern_ops"},
+        )
+        batch_op.create_index(
+            "ix_invoice_sync_any_voucher",
+            ["sevdesk_voucher_id"],
+            unique=False,
+            postgresql_ops={"sevdesk_voucher_id": "text_pattern_ops"},
         )
         batch_op.create_index("ix_invoice_sync_page", ["space_id", "id"], unique=False)
         batch_op.create_index("ix_invoice_sync_sequence", ["space_id", "sequence"], unique=False)
@@ -492,12 +528,136 @@ def upgrade() -> None:
             "ix_history_line_member", ["space_id", "member_id", "number"], unique=False
         )
 
+    op.create_table(
+        "batch",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("space_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("created_at", portal.database.Moment(timezone=True), nullable=False),
+        sa.Column("started_at", portal.database.Moment(timezone=True), nullable=True),
+        sa.Column("finished_at", portal.database.Moment(timezone=True), nullable=True),
+        sa.Column("chosen", sa.Integer(), nullable=False),
+        sa.Column("to_try", sa.Integer(), nullable=False),
+        sa.Column("booked", sa.Integer(), nullable=False),
+        sa.Column("needs_account", sa.Integer(), nullable=False),
+        sa.Column("needs_choice", sa.Integer(), nullable=False),
+        sa.Column("running", sa.Integer(), nullable=False),
+        sa.Column("others", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('draft', 'running', 'done', 'cancelled')", name=op.f("ck_batch_state")
+        ),
+        sa.ForeignKeyConstraint(
+            ["space_id"], ["space.id"], name=op.f("fk_batch_space_id_space"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
+    )
+    with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.create_index("ix_batch_state", ["space_id", "state", "id"], unique=False)
+
+    op.create_table(
+        "batch_item",
+        sa.Column(
+            "batch_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "invoice_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("taken_at", portal.database.Moment(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["batch_id"],
+            ["batch.id"],
+            name=op.f("fk_batch_item_batch_id_batch"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"],
+            ["invoice_sync.id"],
+            name=op.f("fk_batch_item_invoice_id_invoice_sync"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("batch_id", "invoice_id", name=op.f("pk_batch_item")),
+    )
+    with op.batch_alter_table("batch_item", schema=None) as batch_op:
+        batch_op.create_index("ix_batch_item_invoice_id", ["invoice_id"], unique=False)
+        batch_op.create_index(
+            "ix_batch_item_open", ["batch_id", "taken_at", "invoice_id"], unique=False
+        )
+
+    op.create_table(
+        "support_visit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("space_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("admin_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("started_at", portal.database.Moment(timezone=True), nullable=False),
+        sa.Column("expires_at", portal.database.Moment(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["admin_id"],
+            ["admin.id"],
+            name=op.f("fk_support_visit_admin_id_admin"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["space_id"],
+            ["space.id"],
+            name=op.f("fk_support_visit_space_id_space"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_support_visit")),
+    )
+    with op.batch_alter_table("support_visit", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_support_visit_open", ["admin_id", "space_id", "expires_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_support_visit_space_id"), ["space_id"], unique=False)
+
+    op.create_table(
+        "support_look",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("space_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("visit_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("admin_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", portal.database.Moment(timezone=True), nullable=False),
+        sa.Column("what", sa.String(length=20), nullable=False),
+        sa.Column("subject", sa.String(length=100), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["admin_id"],
+            ["admin.id"],
+            name=op.f("fk_support_look_admin_id_admin"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["space_id"],
+            ["space.id"],
+            name=op.f("fk_support_look_space_id_space"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["visit_id"],
+            ["support_visit.id"],
+            name=op.f("fk_support_look_visit_id_support_visit"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_support_look")),
+    )
+    with op.batch_alter_table("support_look", schema=None) as batch_op:
+        batch_op.create_index("ix_support_look_space", ["space_id", "id"], unique=False)
+
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     for statement in SQLITE_TRIGGERS if is_sqlite else POSTGRESQL_TRIGGERS:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    for table in ("support_look", "support_visit", "batch_item", "batch"):
+        op.drop_table(table)
     with op.batch_alter_table("history_line", schema=None) as batch_op:
         batch_op.drop_index("ix_history_line_member")
         batch_op.drop_index("ix_history_line_invoice")
@@ -521,6 +681,18 @@ def downgrade() -> None:
             "ix_invoice_sync_due",
             postgresql_where=sa.text("next_try_at IS NOT NULL"),
             sqlite_where=sa.text("next_try_at IS NOT NULL"),
+        )
+
+        batch_op.drop_index(
+            "ix_invoice_sync_customer", postgresql_ops={"customer_number": "text_pattern_ops"}
+        )
+        batch_op.drop_index("ix_invoice_sync_person")
+        batch_op.drop_index(
+            "ix_invoice_sync_any_number", postgresql_ops={"number": "text_pattern_ops"}
+        )
+        batch_op.drop_index(
+            "ix_invoice_sync_any_voucher",
+            postgresql_ops={"sevdesk_voucher_id": "text_pattern_ops"},
         )
 
     op.drop_table("invoice_sync")

@@ -1,0 +1,265 @@
+"""Trying many invoices again: a preview of the effect, then work that can be stopped, a summary.
+
+What is to be tried stands in the database: closing the page or losing a worker changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import Select, delete, func, insert, select, update
+
+from portal.cobot.records import Line
+from portal.core import core
+from portal.database import db, utcnow
+from portal.errors import PortalError
+from portal.jobqueue import INTERACTIVE
+from portal.models import Batch, BatchItem, InvoiceSync, Space, State
+from portal.models.invoice import IN_WORK
+from portal.services import charts, clients, retry
+from portal.services.log import LogFilter, matching
+from portal.sync.accounts import AccountIndex, AccountMatch
+
+MOST = 5000
+"""So many invoices are taken into one batch at the most, the newest first."""
+CHUNK = 5
+"""So many are made due at once, whenever nothing else is due: the rest can still be stopped."""
+PATIENCE_SECONDS = 5
+
+Effect = Literal["to_try", "booked", "needs_account", "needs_choice", "running", "others"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a batch got; `finished` are those that ended well or not since they were taken up."""
+
+    total: int
+    taken: int
+    synced: int
+    mismatched: int
+    failed: int
+    working: int
+    skipped: int
+
+    @property
+    def finished(self) -> int:
+        return self.synced + self.mismatched + self.failed + self.skipped
+
+
+def draft(
+    space: Space, *, actor: str, ids: Sequence[int] = (), filters: LogFilter | None = None
+) -> Batch:
+    """Keep a choice of invoices, by their row ids or by a filter, and what trying them would do.
+
+    Nothing is tried yet. An earlier draft of the same person is dropped. Commits.
+    """
+    found = db.session.execute(_chosen(space, ids, filters)).all()
+    causes = {row.cause_code for row in found if row.state == State.FAILED}
+    db.session.commit()
+    index = _accounts(space) if causes & charts.CHART_CAUSES else None
+    effects = [(row.id, _effect(space, row, index)) for row in found]
+    db.session.execute(
+        delete(Batch).where(
+            Batch.space_id == space.id, Batch.state == "draft", Batch.actor == actor
+        )
+    )
+    counts = {name: sum(effect == name for _, effect in effects) for name in _EFFECTS}
+    batch = Batch(space_id=space.id, actor=actor, chosen=len(found), **counts)
+    db.session.add(batch)
+    db.session.flush()
+    items = [
+        {"batch_id": batch.id, "invoice_id": invoice_id}
+        for invoice_id, effect in effects
+        if effect == "to_try"
+    ]
+    if items:
+        db.session.execute(insert(BatchItem), items)
+    db.session.commit()
+    return batch
+
+
+def find(space: Space, batch_id: int) -> Batch | None:
+    """Return a batch of this space."""
+    return db.session.scalar(
+        select(Batch)
+        .where(Batch.id == batch_id, Batch.space_id == space.id)
+        .execution_options(populate_existing=True)
+    )
+
+
+def open_batch(space: Space) -> Batch | None:
+    """Return the batch that is being worked on, the oldest of several."""
+    return db.session.scalar(
+        select(Batch)
+        .where(Batch.space_id == space.id, Batch.state == "running")
+        .order_by(Batch.id)
+        .limit(1)
+    )
+
+
+def start(space: Space, batch: Batch) -> bool:
+    """Begin with a draft; False when it was begun or dropped before. Commits and wakes."""
+    if batch.state != "draft" or not batch.to_try or not space.is_connected:
+        db.session.rollback()
+        return False
+    batch.state = "running"
+    batch.started_at = utcnow()
+    space.wake_at = utcnow()
+    db.session.commit()
+    core().queue.wake(space.id, queue=INTERACTIVE)
+    return True
+
+
+def cancel(batch: Batch) -> bool:
+    """Take up nothing more of a batch; what was begun is finished. Commits."""
+    if batch.state not in ("draft", "running"):
+        db.session.rollback()
+        return False
+    batch.state = "cancelled"
+    batch.finished_at = utcnow()
+    db.session.commit()
+    return True
+
+
+def progress(batch: Batch) -> Progress:
+    """Return how far the batch got, in one statement."""
+    count = func.count()
+    states = {
+        State(state): found
+        for state, found in db.session.execute(
+            select(InvoiceSync.state, count)
+            .join(BatchItem, BatchItem.invoice_id == InvoiceSync.id)
+            .where(BatchItem.batch_id == batch.id, BatchItem.taken_at.is_not(None))
+            .group_by(InvoiceSync.state)
+        )
+    }
+    return Progress(
+        total=batch.to_try,
+        taken=sum(states.values()),
+        synced=states.get(State.SYNCED, 0),
+        mismatched=states.get(State.MISMATCHED, 0),
+        failed=states.get(State.FAILED, 0),
+        working=sum(states.get(state, 0) for state in IN_WORK),
+        skipped=states.get(State.SKIPPED, 0),
+    )
+
+
+def is_open(space_id: int) -> bool:
+    """Say whether a batch of the space has invoices that are still to be taken up."""
+    query = select(Batch.id).where(Batch.space_id == space_id, Batch.state == "running").limit(1)
+    return db.session.scalar(query) is not None
+
+
+def take_up(space_id: int) -> bool:
+    """Make the next invoices of the space's oldest batch due; False when there are none. Commits.
+
+    A worker calls this when nothing else is due. What can no longer be tried is passed over.
+    """
+    batch = db.session.scalar(
+        select(Batch)
+        .where(Batch.space_id == space_id, Batch.state == "running")
+        .order_by(Batch.id)
+        .limit(1)
+        .with_for_update()
+    )
+    if batch is None:
+        db.session.commit()
+        return False
+    rows = db.session.scalars(
+        select(InvoiceSync)
+        .join(BatchItem, BatchItem.invoice_id == InvoiceSync.id)
+        .where(BatchItem.batch_id == batch.id, BatchItem.taken_at.is_(None))
+        .order_by(InvoiceSync.id)
+        .limit(CHUNK)
+        .execution_options(populate_existing=True)
+    ).all()
+    if rows:
+        db.session.execute(
+            update(BatchItem)
+            .where(
+                BatchItem.batch_id == batch.id, BatchItem.invoice_id.in_([row.id for row in rows])
+            )
+            .values(taken_at=utcnow())
+        )
+        for row in rows:
+            if retry.can_retry(row):
+                retry.make_due(row, batch.actor)
+    else:
+        batch.state = "done"
+        batch.finished_at = utcnow()
+    db.session.commit()
+    return True
+
+
+_EFFECTS: tuple[Effect, ...] = (
+    "to_try",
+    "booked",
+    "needs_account",
+    "needs_choice",
+    "running",
+    "others",
+)
+
+
+def _chosen(space: Space, ids: Sequence[int], filters: LogFilter | None) -> Select[Any]:
+    columns = (
+        InvoiceSync.id,
+        InvoiceSync.state,
+        InvoiceSync.cause_code,
+        InvoiceSync.attempts,
+        InvoiceSync.lines,
+    )
+    query = select(*columns).where(*matching(space, filters or LogFilter()))
+    if filters is None:
+        query = query.where(InvoiceSync.id.in_(list(ids)[:MOST]))
+    return query.order_by(InvoiceSync.id.desc()).limit(MOST)
+
+
+def _effect(space: Space, row: Any, index: AccountIndex | None) -> Effect:
+    if row.state in (State.SYNCED, State.MISMATCHED):
+        return "booked"
+    if row.state in IN_WORK and not (row.state == State.WAITING and row.attempts):
+        return "running"
+    if row.state == State.SKIPPED:
+        return "to_try" if row.cause_code in retry.SKIPS_THAT_CHANGE else "others"
+    for needs_choice in _CHOICES:
+        if row.cause_code == needs_choice[0] and needs_choice[1](space):
+            return "needs_choice"
+    if row.cause_code == "number_taken":
+        return "others"
+    if index is not None and row.cause_code in charts.CHART_CAUSES and _lacks(row.lines, index):
+        return "needs_account"
+    return "to_try"
+
+
+_CHOICES: tuple[tuple[str, Callable[[Space], bool]], ...] = (
+    ("tax_rule_needed", lambda space: space.zero_tax_rule is None),
+    ("correction_choice_needed", lambda space: space.corrections == "ask"),
+)
+
+
+def _lacks(lines: Sequence[dict[str, Any]], index: AccountIndex) -> bool:
+    """Whether a line still has no booking account. Lines without a code may have one by now."""
+    return any(not isinstance(index.match(line), AccountMatch) for line in _coded(lines))
+
+
+def _coded(lines: Sequence[dict[str, Any]]) -> Iterator[Line]:
+    for line in lines:
+        if line.get("code"):
+            yield Line("", Decimal(0), Decimal(0), "EUR", accounting_code=line["code"])
+
+
+def _accounts(space: Space) -> AccountIndex | None:
+    """Return the booking accounts as sevdesk shows them now; None where it cannot be asked."""
+    try:
+        sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
+        cobot = clients.cobot_of(space)
+        remotes = clients.Remotes(cobot=cobot, sevdesk=sevdesk)
+        db.session.commit()
+        return charts.index_of(space, remotes, younger_than=charts.READ_ANEW_AFTER)
+    except PortalError:
+        db.session.rollback()
+        return None

@@ -1,0 +1,53 @@
+"""The ways out of the portal: Cobot's and sevdesk's own pages, and the invoice's PDF."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from portal.cobot.links import page_address
+from portal.core import core
+from portal.database import db
+from portal.errors import PermanentError, RemoteError
+from portal.models import Space
+from portal.services import clients
+
+KEPT_SECONDS = 24 * 3600
+MOST_KEPT = 1000
+
+
+def cobot_page(space: Space, page: str, invoice_id: str = "") -> str | None:
+    """Return the address of one of Cobot's pages of this space, None when it cannot be had."""
+    try:
+        return page_address(_urls(space), page, invoice_id)
+    except RemoteError:
+        return None
+
+
+def sevdesk_start() -> str:
+    """Return sevdesk's start page. The address of a single receipt is published nowhere."""
+    parts = urlsplit(core().config.sevdesk_api_url)
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+def invoice_pdf(space: Space, cobot_invoice_id: str) -> bytes:
+    """Return the PDF as Cobot has it; it is kept nowhere. Raises RemoteError."""
+    if not space.is_connected:
+        raise PermanentError("the space is not connected", remote="cobot")
+    cobot = clients.cobot_of(space)
+    db.session.commit()
+    return cobot.invoice_pdf(cobot_invoice_id)
+
+
+def _urls(space: Space) -> Mapping[str, str]:
+    """Return Cobot's pages of a space, asked once a day and process."""
+    kept = core().cobot_urls
+    found = kept.get(space.id)
+    if found is None or time.monotonic() - found[0] > KEPT_SECONDS:
+        cobot = clients.cobot_of(space)
+        db.session.commit()
+        if len(kept) > MOST_KEPT:
+            kept.clear()
+        found = kept[space.id] = (time.monotonic(), cobot.urls(space.cobot_id))
+    return found[1]

@@ -1,0 +1,90 @@
+"""Trying many invoices again: the preview of the effect, the progress, the summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.forms import filter_query, log_filter, picked_rows
+from portal.models import Batch, Space
+from portal.services import batches
+from portal.services.connection import actor_of
+from portal.views.access import current_admin, current_space
+
+bp = Blueprint("batches", __name__, url_prefix="/spaces/<subdomain>/batches")
+
+
+@bp.post("")
+def draft(subdomain: str) -> ResponseReturnValue:
+    """Keep the choice: what was ticked, or with "all" whatever the filter finds."""
+    space, filters = current_space(), log_filter(request.form)
+    ids, is_all = picked_rows(request.form), "all" in request.form
+    if not ids and not is_all:
+        flash(_("Nothing is ticked. Tick the invoices that you want to retry."))
+        query: dict[str, Any] = dict(filter_query(filters))
+        return redirect(url_for("log.index", subdomain=subdomain, **query), 303)
+    actor = actor_of(current_admin())
+    return _to(
+        space, batches.draft(space, actor=actor, ids=ids, filters=filters if is_all else None)
+    )
+
+
+@bp.get("/<batch_id>")
+def show(subdomain: str, batch_id: str) -> ResponseReturnValue:
+    batch = _found(current_space(), batch_id)
+    return render_template("batches/index.html", **_shown(batch))
+
+
+@bp.get("/<batch_id>/changes")
+def changes(subdomain: str, batch_id: str) -> ResponseReturnValue:
+    """Answer a poll: 204 while nothing moved, else the part that shows the progress."""
+    shown = _shown(_found(current_space(), batch_id))
+    if shown["mark"] == request.args.get("after"):
+        return "", 204
+    return render_template("batches/_batch.html", **shown)
+
+
+@bp.post("/<batch_id>/start")
+def start(subdomain: str, batch_id: str) -> ResponseReturnValue:
+    space = current_space()
+    batch = _found(space, batch_id)
+    batches.start(space, batch)
+    return _to(space, batch)
+
+
+@bp.post("/<batch_id>/cancel")
+def cancel(subdomain: str, batch_id: str) -> ResponseReturnValue:
+    """Take up nothing more; a draft that was not wanted leads back to the log."""
+    space = current_space()
+    batch = _found(space, batch_id)
+    was_draft = batch.state == "draft"
+    batches.cancel(batch)
+    return (
+        redirect(url_for("log.index", subdomain=subdomain), 303) if was_draft else _to(space, batch)
+    )
+
+
+def _to(space: Space, batch: Batch) -> ResponseReturnValue:
+    return redirect(url_for(".show", subdomain=space.subdomain, batch_id=batch.id), 303)
+
+
+def _found(space: Space, batch_id: str) -> Batch:
+    is_number = batch_id.isascii() and batch_id.isdigit() and len(batch_id) < 19
+    return (batches.find(space, int(batch_id)) if is_number else None) or abort(404)
+
+
+def _shown(batch: Batch) -> dict[str, object]:
+    progress = batches.progress(batch)
+    mark = f"{batch.state}-{progress.taken}-{progress.finished}"
+    # Work that was begun is followed to its end, also after a stop.
+    is_moving = batch.state == "running" or (batch.state != "draft" and progress.working > 0)
+    return {
+        "space": current_space(),
+        "batch": batch,
+        "progress": progress,
+        "mark": mark,
+        "is_moving": is_moving,
+    }

@@ -1,0 +1,54 @@
+"""A space as a whole: pausing it, letting it go, and who of support looked at it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.forms import DisconnectForm
+from portal.services import connection
+from portal.services.support import looks_at
+from portal.views.access import current_admin, current_space
+
+bp = Blueprint("settings", __name__, url_prefix="/spaces/<subdomain>")
+
+
+@bp.get("/settings")
+def index(subdomain: str) -> ResponseReturnValue:
+    space = current_space()
+    return render_template("settings/index.html", space=space, looks=looks_at(space))
+
+
+@bp.post("/pause")
+def pause(subdomain: str) -> ResponseReturnValue:
+    connection.hold(current_space(), admin=current_admin())
+    flash(_("Paused. New invoices are kept and wait."))
+    return redirect(url_for(".index", subdomain=subdomain), 303)
+
+
+@bp.post("/resume")
+def resume(subdomain: str) -> ResponseReturnValue:
+    connection.let_go_on(current_space(), admin=current_admin())
+    flash(_("The sync goes on."))
+    return redirect(url_for(".index", subdomain=subdomain), 303)
+
+
+@bp.get("/disconnect")
+def confirm_disconnect(subdomain: str) -> ResponseReturnValue:
+    space = current_space()
+    return render_template(
+        "settings/disconnect.html", space=space, form=DisconnectForm(None, space=space)
+    )
+
+
+@bp.post("/disconnect")
+def disconnect(subdomain: str) -> ResponseReturnValue:
+    """Let the space go, once its name was typed."""
+    space = current_space()
+    form = DisconnectForm(request.form, space=space)
+    if not form.validate():
+        return render_template("settings/disconnect.html", space=space, form=form), 422
+    connection.disconnect(space, admin=current_admin())
+    flash(_("Disconnected. Nothing more is transferred; the receipts in sevdesk stay."))
+    return redirect(url_for("sevdesk.edit", subdomain=subdomain), 303)
