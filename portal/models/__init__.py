@@ -9,6 +9,7 @@ from portal.models.limits import Budget, Lease
 from portal.models.member import MemberSync
 from portal.models.space import AccountMapping, Chart, DebtorLink, Space
 from portal.models.support import SupportLook, SupportVisit
+from portal.models.task import Task, TaskItem
 
 __all__ = [
     "AccountMapping",
@@ -33,4 +34,6 @@ __all__ = [
     "Step",
     "SupportLook",
     "SupportVisit",
+    "Task",
+    "TaskItem",
 ]

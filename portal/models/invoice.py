@@ -69,6 +69,8 @@ class InvoiceSync(Base):
         Index("ix_invoice_sync_page", "space_id", "id"),
         Index("ix_invoice_sync_state", "space_id", "state", "id"),
         Index("ix_invoice_sync_sequence", "space_id", "sequence"),
+        Index("ix_invoice_sync_finished", "space_id", "finished_at"),
+        Index("ix_invoice_sync_date", "space_id", "invoice_date"),
         Index(
             "ix_invoice_sync_number",
             "space_id",
@@ -131,6 +133,8 @@ class InvoiceSync(Base):
 
     is_urgent: Mapped[bool] = mapped_column(default=False)
     """A person waits for it: taken up before everything else of the space."""
+    is_backfill: Mapped[bool] = mapped_column(default=False)
+    """Taken over from before the connection: taken up after everything else of the space."""
     create_anyway: Mapped[bool] = mapped_column(default=False)
     """A person decided to book although sevdesk has a receipt of this number."""
 

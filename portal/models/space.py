@@ -59,6 +59,8 @@ class Space(Base):
     corrections: Mapped[str] = mapped_column(String(10), default="ask")
     cent_difference: Mapped[bool] = mapped_column(default=False)
     voucher_status: Mapped[int] = mapped_column(default=100)
+    auto_retry: Mapped[bool] = mapped_column(default=True)
+    """Invoices whose cause is gone are tried again without a press."""
 
     hook_digest: Mapped[str | None] = mapped_column(String(64), unique=True)
     sealed_hook_secret: Mapped[bytes | None] = mapped_column(LargeBinary)

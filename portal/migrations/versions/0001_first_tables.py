@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("corrections", sa.String(length=10), nullable=False),
         sa.Column("cent_difference", sa.Boolean(), nullable=False),
         sa.Column("voucher_status", sa.Integer(), nullable=False),
+        sa.Column("auto_retry", sa.Boolean(), nullable=False),
         sa.Column("hook_digest", sa.String(length=64), nullable=True),
         sa.Column("sealed_hook_secret", sa.LargeBinary(), nullable=True),
         sa.Column("hook_rejected_at", portal.database.Moment(timezone=True), nullable=True),
@@ -351,6 +352,7 @@ def upgrade() -> None:
         sa.Column("failing_since", portal.database.Moment(timezone=True), nullable=True),
         sa.Column("next_try_at", portal.database.Moment(timezone=True), nullable=True),
         sa.Column("is_urgent", sa.Boolean(), nullable=False),
+        sa.Column("is_backfill", sa.Boolean(), nullable=False),
         sa.Column("create_anyway", sa.Boolean(), nullable=False),
         sa.Column("filename", sa.String(length=200), nullable=True),
         sa.Column("pdf_sha256", sa.String(length=64), nullable=True),
@@ -427,6 +429,8 @@ def upgrade() -> None:
             unique=False,
             postgresql_ops={"sevdesk_voucher_id": "text_pattern_ops"},
         )
+        batch_op.create_index("ix_invoice_sync_finished", ["space_id", "finished_at"], unique=False)
+        batch_op.create_index("ix_invoice_sync_date", ["space_id", "invoice_date"], unique=False)
         batch_op.create_index("ix_invoice_sync_page", ["space_id", "id"], unique=False)
         batch_op.create_index("ix_invoice_sync_sequence", ["space_id", "sequence"], unique=False)
         batch_op.create_index("ix_invoice_sync_state", ["space_id", "state", "id"], unique=False)
@@ -650,13 +654,87 @@ def upgrade() -> None:
     with op.batch_alter_table("support_look", schema=None) as batch_op:
         batch_op.create_index("ix_support_look_space", ["space_id", "id"], unique=False)
 
+    op.create_table(
+        "task",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("space_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("phase", sa.String(length=10), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("from_date", sa.Date(), nullable=True),
+        sa.Column("to_date", sa.Date(), nullable=True),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.Column("cause_code", sa.String(length=50), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", portal.database.Moment(timezone=True), nullable=True),
+        sa.Column("clock_at", portal.database.Moment(timezone=True), nullable=True),
+        sa.Column("clock_done", sa.Integer(), nullable=False),
+        sa.Column("created_at", portal.database.Moment(timezone=True), nullable=False),
+        sa.Column("finished_at", portal.database.Moment(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('mapping', 'rehearsal', 'members', 'backfill', 'month')",
+            name=op.f("ck_task_kind"),
+        ),
+        sa.CheckConstraint("phase IN ('look', 'work')", name=op.f("ck_task_phase")),
+        sa.CheckConstraint(
+            "state IN ('running', 'ready', 'paused', 'done', 'cancelled', 'failed')",
+            name=op.f("ck_task_state"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["space_id"], ["space.id"], name=op.f("fk_task_space_id_space"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
+    )
+    with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.create_index("ix_task_space", ["space_id", "kind", "id"], unique=False)
+        batch_op.create_index(
+            "ix_task_due",
+            ["next_try_at"],
+            unique=False,
+            postgresql_where=sa.text("next_try_at IS NOT NULL"),
+            sqlite_where=sa.text("next_try_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_task_open",
+            ["space_id", "kind"],
+            unique=True,
+            postgresql_where=sa.text("finished_at IS NULL"),
+            sqlite_where=sa.text("finished_at IS NULL"),
+        )
+
+    op.create_table(
+        "task_item",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("remote_id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.String(length=100), nullable=True),
+        sa.Column("day", sa.Date(), nullable=True),
+        sa.Column("gross", portal.database.Amount(precision=14, scale=2), nullable=True),
+        sa.Column("verdict", sa.String(length=20), nullable=False),
+        sa.Column("cause_code", sa.String(length=50), nullable=True),
+        sa.Column("cause_params", sa.JSON(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("taken_at", portal.database.Moment(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["task_id"], ["task.id"], name=op.f("fk_task_item_task_id_task"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task_item")),
+        sa.UniqueConstraint("task_id", "remote_id", name=op.f("uq_task_item_task_id_remote_id")),
+    )
+    with op.batch_alter_table("task_item", schema=None) as batch_op:
+        batch_op.create_index("ix_task_item_open", ["task_id", "taken_at", "place"], unique=False)
+
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     for statement in SQLITE_TRIGGERS if is_sqlite else POSTGRESQL_TRIGGERS:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    for table in ("support_look", "support_visit", "batch_item", "batch"):
+    for table in ("task_item", "task", "support_look", "support_visit", "batch_item", "batch"):
         op.drop_table(table)
     with op.batch_alter_table("history_line", schema=None) as batch_op:
         batch_op.drop_index("ix_history_line_member")
@@ -686,6 +764,8 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_invoice_sync_customer", postgresql_ops={"customer_number": "text_pattern_ops"}
         )
+        batch_op.drop_index("ix_invoice_sync_finished")
+        batch_op.drop_index("ix_invoice_sync_date")
         batch_op.drop_index("ix_invoice_sync_person")
         batch_op.drop_index(
             "ix_invoice_sync_any_number", postgresql_ops={"number": "text_pattern_ops"}
