@@ -89,7 +89,7 @@ def _book(work: Work, row: InvoiceSync) -> None:
 
 def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
     """Read the invoice and keep its facts; None when that ended the matter."""
-    parked = work.parked(row.cobot_invoice_id)
+    parked = work.parked(row)
     if parked is not None:
         return parked
     try:
@@ -136,7 +136,7 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
         )
     record.touch(row)
     work.commit(Edge.FETCHED)
-    return work.park(invoice)
+    return work.park(row, invoice)
 
 
 def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:

@@ -88,6 +88,8 @@ class Parked:
     contact: tuple[str | None, Cause | None] | None = None
     pdf: bytes | None = None
     has_looked: bool = False
+    sequence: int
+    """The row's number of change: one that came since (an edit in Cobot, a retry) asks anew."""
     """That sevdesk holds no receipt of it, asked since `read_at`; no write was begun since."""
 
 
@@ -105,17 +107,19 @@ class Work:
     failures: int = 0
     """Passing faults one after the other."""
 
-    def parked(self, cobot_invoice_id: str) -> Parked | None:
-        """Return what was read of an invoice a moment ago."""
-        found: Parked | None = core().parked.get((self.space.id, cobot_invoice_id))
-        return found if found and time.monotonic() - found.read_at < PARKED_SECONDS else None
+    def parked(self, row: InvoiceSync) -> Parked | None:
+        """Return what was read of an invoice a moment ago; None when it changed since."""
+        found: Parked | None = core().parked.get((self.space.id, row.cobot_invoice_id))
+        if found is None or found.sequence != row.sequence:
+            return None
+        return found if time.monotonic() - found.read_at < PARKED_SECONDS else None
 
     def park(self, invoice: Invoice) -> Parked:
         """Keep what was read of an invoice; old ones make room."""
         kept = core().parked
         if len(kept) > MOST_PARKED:
             kept.clear()
-        parked = Parked(invoice, time.monotonic())
+        parked = Parked(invoice, time.monotonic(), row.sequence)
         kept[self.space.id, invoice.id] = parked
         return parked
 
@@ -192,6 +196,8 @@ class Work:
 
     def _try_later(
         self, row: InvoiceSync | MemberSync, error: TemporaryError | OutcomeUnknown, step: str
+            if (parked := core().parked.get((self.space.id, row.cobot_invoice_id))) is not None:
+                parked.sequence = row.sequence
     ) -> None:
         config = core().config
         now = utcnow()
