@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -37,13 +37,15 @@ class Watch:
     """What one call may still take and how far it got.
 
     `opened` says that a connection of ours was asked for, `sent` that a byte of the request may
-    have left: only then can a write have happened.
+    have left: only then can a write have happened. `before_repeat` is called before a read is sent
+    once more, and ends the call with what it raises.
     """
 
     deadline: float = math.inf
     read_seconds: float = math.inf
     opened: bool = False
     sent: bool = False
+    before_repeat: Callable[[], None] | None = None
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()
@@ -160,7 +162,10 @@ class _ReadsAgain(Retry):
         # Retry would repeat a write whose connection was refused; here that is the caller's choice.
         if error is not None and (method != "GET" or is_late):
             raise MaxRetryError(_pool, url or "", error)  # type: ignore[arg-type]
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+        left = super().increment(method, url, response, error, _pool, _stacktrace)
+        if watch is not None and watch.before_repeat is not None:
+            watch.before_repeat()
+        return left
 
 
 class _Adapter(HTTPAdapter):
@@ -218,9 +223,10 @@ class Sessions:
             dropped.close()
         return session
 
-    def watch(self) -> Watch:
+    def watch(self, before_repeat: Callable[[], None] | None = None) -> Watch:
         """Return the watch of a call that begins now."""
-        return Watch(time.monotonic() + self.total_seconds, self.read_seconds)
+        deadline = time.monotonic() + self.total_seconds
+        return Watch(deadline, self.read_seconds, before_repeat=before_repeat)
 
     def close(self) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -67,11 +67,16 @@ class NoAnswer:
 
 
 def exchange(
-    sessions: Sessions, base_url: str, token: str, request: requests.Request, limit: int
+    sessions: Sessions,
+    base_url: str,
+    token: str,
+    request: requests.Request,
+    limit: int,
+    before_repeat: Callable[[], None] | None = None,
 ) -> Answer | NoAnswer:
     """Send the request (a GET perhaps again, all else once) and read at most `limit` bytes."""
     session = sessions.session(base_url, token)
-    with watching(sessions.watch()) as watch:
+    with watching(sessions.watch(before_repeat)) as watch:
         try:
             response = session.send(
                 session.prepare_request(request),

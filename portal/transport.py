@@ -10,6 +10,7 @@ import json as jsonlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -68,8 +69,9 @@ class Call:
 class Hooks:
     """What is told about each call.
 
-    `before` may raise BudgetExhausted: then nothing is sent and `after` is not called. `after` gets
-    the status, None when there was no answer, and the seconds taken.
+    `before` may raise BudgetExhausted: then nothing is sent and `after` is not called. It is asked
+    again before a read is repeated: the remote side counts that too. `after` gets the status, None
+    when there was no answer, and the seconds taken.
     """
 
     before: Callable[[Call], None] | None = None
@@ -246,12 +248,13 @@ class Transport:
             data=body,
             files=files,
         )
-        if self._hooks.before is not None:
-            self._hooks.before(call)
+        before = None if self._hooks.before is None else partial(self._hooks.before, call)
+        if before is not None:
+            before()
         started = time.monotonic()
         answer: Answer | NoAnswer | None = None
         try:
-            answer = exchange(self._sessions, self._base_url, self._token, request, limit)
+            answer = exchange(self._sessions, self._base_url, self._token, request, limit, before)
         finally:
             status = answer.status if isinstance(answer, Answer) else None
             self._tell(call, status, time.monotonic() - started)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 
-from portal.models import Space, State
+import pytest
+from sqlalchemy import select
+
+from portal.database import db
+from portal.models import Budget, Space, State
 from tests.services.conftest import (
     Remote,
     announce,
@@ -29,3 +33,16 @@ def test_an_invoice_repaired_in_cobot_right_after_it_failed_is_read_anew(
     announce(alpha, "updated_invoice", id_of(made))
     work(alpha)
     assert row_of(made).state == State.SYNCED
+
+
+@pytest.mark.parametrize("settings", [{"cobot_calls_per_minute": 20}])
+def test_a_read_that_is_repeated_takes_from_the_budget_each_time(
+    remote: Remote, alpha: Space
+) -> None:
+    before = remote.mark()
+    remote.fault("cobot-api", "status:502", path="/invoices/*", times=2)
+    made = sync(remote, alpha, debitor=XYZ)
+    assert row_of(made).state == State.SYNCED
+    reads = [one for one in remote.calls(before) if one.endswith(f"/invoices/{id_of(made)}")]
+    kept = db.session.scalars(select(Budget).where(Budget.key.like("%GET /invoices/{id}"))).one()
+    assert len(reads) == len(kept.calls) == 3
