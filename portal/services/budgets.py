@@ -101,8 +101,12 @@ def block(key: str, seconds: float) -> None:
 
 
 def _wait(calls: Sequence[float], blocked_until: float | None, limit: Limit, now: float) -> float:
-    """Return the seconds until the next call is allowed, 0 or less when it is allowed now."""
+    """Return the seconds until the next call is allowed, 0 or less when it is allowed now.
+
+    Calls that lie further ahead than a window were written by a clock that has been set back since.
+    """
     wait = (blocked_until or 0.0) - now
+    calls = [at for at in calls if at < now + limit.window_seconds]
     if len(calls) >= limit.calls:
         # The call that must have left the window before another one may begin.
         wait = max(wait, calls[-limit.calls] + limit.window_seconds - now)

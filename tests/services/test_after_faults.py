@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 
 import pytest
+import time_machine
+from flask import Flask
 from sqlalchemy import select
 
-from portal.database import db
+from portal.database import db, utcnow
+from portal.errors import BudgetExhausted
 from portal.models import Budget, Space, State
+from portal.services import budgets
 from tests.services.conftest import (
     Remote,
     announce,
@@ -46,3 +51,15 @@ def test_a_read_that_is_repeated_takes_from_the_budget_each_time(
     reads = [one for one in remote.calls(before) if one.endswith(f"/invoices/{id_of(made)}")]
     kept = db.session.scalars(select(Budget).where(Budget.key.like("%GET /invoices/{id}"))).one()
     assert len(reads) == len(kept.calls) == 3
+
+
+def test_a_clock_that_was_set_back_blocks_no_budget(core_app: Flask) -> None:
+    limit = budgets.Limit(2, 60.0)
+    ahead = utcnow() + timedelta(hours=1)
+    with time_machine.travel(ahead):
+        budgets.take("key", limit)
+        budgets.take("key", limit)
+    budgets.take("key", limit)
+    budgets.take("key", limit)
+    with pytest.raises(BudgetExhausted):
+        budgets.take("key", limit)
