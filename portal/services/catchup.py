@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import select
 
 from portal.core import core
+from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, PermanentError, RemoteError
 from portal.models import InvoiceSync, Space
@@ -39,6 +40,9 @@ def catch_up(space_id: int) -> int:
         added = _compare(space, remotes, today)
     except BudgetExhausted as err:
         log.info("catching up goes on later", space=space_id, error=str(err))
+        return 0
+    except SealBroken:
+        pauses.pause(space, "token_unreadable")
         return 0
     except RemoteError as err:
         db.session.rollback()

@@ -85,7 +85,9 @@ def save_settings(
     Return False when sevdesk is away: then all is saved, and the space waits until a worker could
     test it. Raises SettingsRefused when something does not fit; then nothing was changed.
     """
-    token = settings.api_token or vault.get(space, "sevdesk_token")
+    token = settings.api_token
+    if token is None and vault.opens(space, "sevdesk_token"):
+        token = vault.get(space, "sevdesk_token")
     db.session.commit()
     if token is None:
         raise SettingsRefused("api_token", "token_needed")
@@ -177,7 +179,8 @@ def disconnect(space: Space, *, admin: Admin) -> None:
 
     What Cobot refuses or does not answer does not hold the space back: our side is closed first.
     """
-    cobot = clients.cobot_of(space) if space.sealed_cobot_token else None
+    has_token = space.sealed_cobot_token is not None and vault.opens(space, "cobot_token")
+    cobot = clients.cobot_of(space) if has_token else None
     space.connected_at = None
     space.disconnected_at = utcnow()
     space.wake_at = None
@@ -202,7 +205,8 @@ def actor_of(admin: Admin) -> str:
 
 def _space_token(space: Space, user_token: str | None) -> tuple[str, str] | None:
     """Return a new space token and its maker, or None when the space has a token already."""
-    if space.sealed_cobot_token is not None and space.pause_code != "cobot_revoked":
+    has_token = space.sealed_cobot_token is not None and vault.opens(space, "cobot_token")
+    if has_token and space.pause_code != "cobot_revoked":
         return None
     if user_token is None:
         raise SettingsRefused(None, "cobot_revoked")
@@ -239,7 +243,8 @@ def _store(
     if cobot is not None:
         vault.put(space, "cobot_token", cobot[0])
         space.cobot_user_id = cobot[1]
-    if is_first or space.sealed_hook_secret is None:
+    has_secret = space.sealed_hook_secret is not None and vault.opens(space, "hook_secret")
+    if is_first or not has_secret:
         # A reconnected space gets a new secret: what knew the old one is let in no more.
         secret = secrets.token_urlsafe(32)
         vault.put(space, "hook_secret", secret)

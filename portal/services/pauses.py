@@ -9,6 +9,7 @@ import structlog
 from flask_babel import gettext
 
 from portal.core import core
+from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import (
     Forbidden,
@@ -159,7 +160,7 @@ def may_work(space: Space) -> bool:
     except SettingsRefused as err:
         pause(space, err.code)
         return False
-    except RemoteError as err:
+    except (RemoteError, SealBroken) as err:
         log.info("space stays paused", space=space.id, error=str(err))
         wait = TEST_EVERY if space.pause_code == UNTESTED else PROBE_EVERY
         space.probe_at = utcnow() + wait

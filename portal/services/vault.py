@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from portal.core import core
-from portal.crypto import digest
+from portal.crypto import SealBroken, digest
 from portal.models import Space
 
 Field = Literal["cobot_token", "sevdesk_token", "hook_secret"]
@@ -24,6 +24,15 @@ def get(space: Space, field: Field) -> str | None:
     """Return a secret of the space, None when it has none. Raises SealBroken."""
     sealed: bytes | None = getattr(space, f"sealed_{field}")
     return None if sealed is None else core().sealer.open(sealed, context=_context(space, field))
+
+
+def opens(space: Space, field: Field) -> bool:
+    """Say whether a secret can be read: no longer when the key that sealed it was taken away."""
+    try:
+        get(space, field)
+    except SealBroken:
+        return False
+    return True
 
 
 def _context(space: Space, field: Field) -> str:

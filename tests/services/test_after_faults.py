@@ -10,12 +10,18 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
+from portal.core import core
+from portal.crypto import Sealer
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted
 from portal.models import Budget, Space, State
-from portal.services import budgets
+from portal.services import budgets, catchup, connection, pauses
+from portal.services.connection import SevdeskSettings
+from portal.services.drain import drain
 from tests.services.conftest import (
+    TOKEN,
     Remote,
+    admin_named,
     announce,
     id_of,
     line,
@@ -63,3 +69,34 @@ def test_a_clock_that_was_set_back_blocks_no_budget(core_app: Flask) -> None:
     budgets.take("key", limit)
     with pytest.raises(BudgetExhausted):
         budgets.take("key", limit)
+
+
+def test_a_space_whose_key_is_gone_stays_paused_and_can_be_connected_again(
+    remote: Remote, alpha: Space
+) -> None:
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    _seal_with(ANOTHER_KEY)
+    catchup.catch_up(alpha.id)
+    assert alpha.pause_code == "token_unreadable"
+    drain(alpha.id)
+    alpha.probe_at = utcnow()
+    db.session.commit()
+    assert not pauses.may_work(alpha)
+    token = remote.user_token("owner")
+    connection.save_settings(
+        alpha, SevdeskSettings(TOKEN, None, 0), admin=admin_named("owner"), user_token=token
+    )
+    assert len(remote.space()["subscriptions"]) == 6
+    work(alpha)
+    assert row_of(made).state == State.SYNCED
+
+
+def test_a_space_whose_key_is_gone_can_be_disconnected(remote: Remote, alpha: Space) -> None:
+    _seal_with(ANOTHER_KEY)
+    connection.disconnect(alpha, admin=admin_named("owner"))
+    assert not alpha.is_connected
+
+
+def _seal_with(key: str) -> None:
+    object.__setattr__(core(), "sealer", Sealer([key]))
