@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -35,6 +35,8 @@ NAMES = {"cobot": "Cobot", "sevdesk": "sevdesk"}
 TOO_MANY = 429
 FAILURES_IN_A_ROW = 3
 """After so many passing faults one after the other the rest of the space waits too."""
+OUTAGE_TRY = timedelta(minutes=10)
+"""The longest wait of a row while a whole side is away."""
 
 
 class LeaveSpace(PortalError):
@@ -107,6 +109,8 @@ class Work:
     failures: int = 0
     """Passing faults one after the other."""
 
+    failed: list[InvoiceSync | MemberSync] = field(default_factory=list)
+    """The rows that met them."""
     def parked(self, row: InvoiceSync) -> Parked | None:
         """Return what was read of an invoice a moment ago; None when it changed since."""
         found: Parked | None = core().parked.get((self.space.id, row.cobot_invoice_id))
@@ -114,7 +118,7 @@ class Work:
             return None
         return found if time.monotonic() - found.read_at < PARKED_SECONDS else None
 
-    def park(self, invoice: Invoice) -> Parked:
+    def park(self, row: InvoiceSync, invoice: Invoice) -> Parked:
         """Keep what was read of an invoice; old ones make room."""
         kept = core().parked
         if len(kept) > MOST_PARKED:
@@ -221,9 +225,14 @@ class Work:
         _say(row, Cause(code))
         _wait_again(row)
         note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
-        self.commit(Edge.LATER)
         self.failures += 1
         if isinstance(error, TemporaryError) and asked is not None:
+        self.failed = [*self.failed[-FAILURES_IN_A_ROW:], row] if self.failures > 1 else [row]
+        if self.failures >= FAILURES_IN_A_ROW:
+            # The side is away, not these rows: they must not wait for hours once it is back.
+            for one in self.failed:
+                one.next_try_at = min(one.next_try_at or now, now + OUTAGE_TRY)
+        self.commit(Edge.LATER)
             clients.slow_down(self.space, error)
             raise LeaveSpace(now + timedelta(seconds=asked))
         if self.failures >= FAILURES_IN_A_ROW:

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.core import core
 from portal.crypto import Sealer
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted
-from portal.models import Budget, Space, State
-from portal.services import budgets, catchup, connection, pauses
+from portal.models import Budget, InvoiceSync, Space, State
+from portal.services import budgets, catchup, connection, inbox, pauses
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
 from tests.services.conftest import (
@@ -100,3 +100,19 @@ def test_a_space_whose_key_is_gone_can_be_disconnected(remote: Remote, alpha: Sp
 
 def _seal_with(key: str) -> None:
     object.__setattr__(core(), "sealer", Sealer([key]))
+
+
+def test_rows_do_not_wait_for_hours_because_a_whole_side_was_away(
+    remote: Remote, alpha: Space
+) -> None:
+    made = [remote.invoice("alpha", items=[line()], debitor=XYZ) for _ in range(5)]
+    for one in made:
+        announce(alpha, "created_invoice", id_of(one))
+    inbox.take_in(alpha.id)
+    db.session.execute(update(InvoiceSync).values(attempts=25))
+    db.session.commit()
+    remote.fault("sevdesk", "reset_before", path="/Voucher", times=0)
+    drain(alpha.id)
+    tried = [row_of(one).next_try_at for one in made if row_of(one).attempts > 25]
+    assert len(tried) == 3, "the rest of the space waits too"
+    assert max(at for at in tried if at) < utcnow() + timedelta(minutes=11)
