@@ -6,6 +6,7 @@ Each step may run twice.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import select
@@ -14,7 +15,7 @@ from portal.cobot.records import Invoice
 from portal.core import core
 from portal.database import db, utcnow
 from portal.errors import Forbidden, NotFound, RemoteError
-from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
+from portal.models import DebtorLink, InvoiceSync, MemberSync, Space, State, Step
 from portal.money import to_cents
 from portal.services import activities, charts, looks, receipts, record
 from portal.services.work import Edge, Parked, Work, fail, note_row
@@ -83,7 +84,8 @@ def _book(work: Work, row: InvoiceSync) -> None:
         parked.has_looked = True
     if not receipts.upload(work, row, plan, parked):
         return
-    if receipts.send(work, row, plan, contact_id, supplier):
+    why = partial(_why_refused, work, parked.invoice)
+    if receipts.send(work, row, plan, contact_id, supplier, why):
         receipts.finish(work, row, no_contact=no_contact)
 
 
@@ -157,14 +159,7 @@ def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
 def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
     """Decide how the invoice is booked; None when it is not."""
     space = work.space
-    settings = VoucherSettings(
-        due_after_days=space.due_after_days,
-        cost_centre_id=space.cost_centre_id,
-        zero_tax_rule=space.zero_tax_rule,
-        corrections=space.corrections,
-        cent_difference=space.cent_difference,
-        voucher_status=space.voucher_status,
-    )
+    settings = _settings_of(space)
     index = charts.index_of(space, work.remotes)
     plan = plan_voucher(invoice, index, settings)
     if isinstance(plan, NotBookable) and charts.may_heal(space, plan.cause.code):
@@ -186,6 +181,26 @@ def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
     work.commit(Edge.FAILED)
     activities.tell(work, row)
     return None
+
+
+def _why_refused(work: Work, invoice: Invoice) -> Cause | None:
+    """Return why the invoice cannot be booked by the accounts as they are now, None if it can."""
+    charts.doubt(work.space)
+    db.session.commit()
+    index = charts.index_of(work.space, work.remotes)
+    plan = plan_voucher(invoice, index, _settings_of(work.space))
+    return plan.cause if isinstance(plan, NotBookable) else None
+
+
+def _settings_of(space: Space) -> VoucherSettings:
+    return VoucherSettings(
+        due_after_days=space.due_after_days,
+        cost_centre_id=space.cost_centre_id,
+        zero_tax_rule=space.zero_tax_rule,
+        corrections=space.corrections,
+        cent_difference=space.cent_difference,
+        voucher_status=space.voucher_status,
+    )
 
 
 def _skip(row: InvoiceSync, cause: Cause) -> None:

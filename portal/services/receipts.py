@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from sqlalchemy import delete, update
+
 from portal.core import core
-from portal.database import utcnow
+from portal.database import db, utcnow
 from portal.errors import NotFound, OutcomeUnknown, Rejected, UnusableAnswer
-from portal.models import InvoiceSync, State, Step
+from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
 from portal.services import activities, charts, looks, pauses, record
 from portal.services.locks import LockLost
@@ -90,9 +92,17 @@ def _file_name(number: str) -> str:
 
 
 def send(
-    work: Work, row: InvoiceSync, plan: VoucherPlan, contact_id: str | None, supplier: str
+    work: Work,
+    row: InvoiceSync,
+    plan: VoucherPlan,
+    contact_id: str | None,
+    supplier: str,
+    why: Callable[[], Cause | None] = lambda: None,
 ) -> bool:
-    """Send the voucher once; False when it is not, or not surely, there."""
+    """Send the voucher once; False when it is not, or not surely, there.
+
+    `why` looks, after a refusal, for what changed in sevdesk since the plan was made.
+    """
     draft = plan.draft(contact_id, supplier, row.filename)
     begun = time.monotonic()
     row.step = Step.SENT
@@ -123,10 +133,21 @@ def send(
         return False
     except (Rejected, NotFound) as err:
         work.unpark(row.cobot_invoice_id)
-        fail(row, Cause("rejected_by_sevdesk", {"message": err.message}), step="sent", error=err)
+        if contact_id is not None and _forget_contact_if_gone(work, contact_id):
+            row.filename = None
+            row.step = Step.FETCHED
+            row.next_try_at = utcnow()
+            record.set_state(row, State.WAITING)
+            note_row(row, "contact", "failed", error=err, contact=contact_id)
+            work.commit(Edge.CONTACT_GONE)
+            return False
+        cause = why()
+        if cause is None:
+            cause = Cause("rejected_by_sevdesk", {"message": err.message})
+            charts.doubt(work.space)
+            pauses.count_refusal(work.space, err.message)
+        fail(row, cause, step="sent", error=err)
         row.step = Step.FETCHED
-        charts.doubt(work.space)
-        pauses.count_refusal(work.space, err.message)
         work.commit(Edge.FAILED)
         activities.tell(work, row)
         work.leave_if_refused()
@@ -134,6 +155,24 @@ def send(
     work.unpark(row.cobot_invoice_id)
     pauses.forget_refusals(work.space)
     _take_over(work, row, plan, voucher, was_there=False)
+    return True
+
+
+def _forget_contact_if_gone(work: Work, contact_id: str) -> bool:
+    """Drop a contact that was deleted in sevdesk from what we know; False when it is there."""
+    if work.remotes.sevdesk.contact(contact_id) is not None:
+        return False
+    space_id = work.space.id
+    db.session.execute(
+        update(MemberSync)
+        .where(MemberSync.space_id == space_id, MemberSync.contact_id == contact_id)
+        .values(contact_id=None)
+    )
+    db.session.execute(
+        delete(DebtorLink).where(
+            DebtorLink.space_id == space_id, DebtorLink.contact_id == contact_id
+        )
+    )
     return True
 
 

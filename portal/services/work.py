@@ -62,6 +62,7 @@ class Edge(StrEnum):
     UPLOADED = "uploaded"
     SENDING = "sending"
     UNKNOWN = "unknown"
+    CONTACT_GONE = "contact_gone"
     SAVED = "saved"
     IMPORT_TAGGED = "import_tagged"
     TAGGED = "tagged"

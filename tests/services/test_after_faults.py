@@ -20,11 +20,13 @@ from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
 from tests.services.conftest import (
     TOKEN,
+    Json,
     Remote,
     admin_named,
     announce,
     id_of,
     line,
+    member_row,
     row_of,
     sync,
     work,
@@ -116,3 +118,23 @@ def test_rows_do_not_wait_for_hours_because_a_whole_side_was_away(
     tried = [row_of(one).next_try_at for one in made if row_of(one).attempts > 25]
     assert len(tried) == 3, "the rest of the space waits too"
     assert max(at for at in tried if at) < utcnow() + timedelta(minutes=11)
+
+
+def test_an_account_that_vanished_before_the_write_is_named(remote: Remote, alpha: Space) -> None:
+    sync(remote, alpha, debitor=XYZ)
+    remote.control("DELETE", f"/sevdesk/{TOKEN}/accounts/3631")
+    made = sync(remote, alpha, debitor=XYZ)
+    assert row_of(made).cause_code == "account_missing"
+    db.session.refresh(alpha)
+    assert alpha.refusal_count == 0
+
+
+def test_a_contact_deleted_in_sevdesk_is_forgotten(remote: Remote, alpha: Space) -> None:
+    announce(alpha, "confirmed_membership", "mem-new")
+    work(alpha)
+    contact = member_row("mem-new").contact_id
+    remote.control("DELETE", f"/sevdesk/{TOKEN}/contacts/{contact}")
+    made: Json = sync(remote, alpha, debitor={"type": "memberships", "id": "mem-new"})
+    assert row_of(made).state == State.MISMATCHED
+    assert member_row("mem-new").contact_id is None
+    assert db.session.scalars(select(InvoiceSync)).one().sent_contact_id is None
