@@ -25,6 +25,14 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 
 SQLITE_BUSY_SECONDS = 10
+POSTGRES_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that does not answer must not hold a hook or a worker for minutes (libpq's names)."""
 
 
 class Base(DeclarativeBase):
@@ -97,7 +105,13 @@ def engine_options(url: str) -> dict[str, Any]:
     """Return what create_engine needs besides the address."""
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS}, "hide_parameters": True}
-    return {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 10, "max_overflow": 10}
+    return {
+        "hide_parameters": True,
+        "pool_pre_ping": True,
+        "pool_size": 10,
+        "max_overflow": 10,
+        "connect_args": dict(POSTGRES_PATIENCE),
+    }
 
 
 def utcnow() -> datetime:

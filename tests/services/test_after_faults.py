@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from portal.core import core
 from portal.crypto import Sealer
-from portal.database import db, utcnow
+from portal.database import db, engine_options, utcnow
 from portal.errors import BudgetExhausted
 from portal.models import Budget, InvoiceSync, Space, State
 from portal.services import budgets, catchup, connection, inbox, pauses
@@ -138,3 +138,7 @@ def test_a_contact_deleted_in_sevdesk_is_forgotten(remote: Remote, alpha: Space)
     assert row_of(made).state == State.MISMATCHED
     assert member_row("mem-new").contact_id is None
     assert db.session.scalars(select(InvoiceSync)).one().sent_contact_id is None
+
+
+def test_a_postgres_that_does_not_answer_is_given_up_after_seconds() -> None:
+    assert 0 < engine_options("postgresql+psycopg://x/y")["connect_args"]["connect_timeout"] <= 10
