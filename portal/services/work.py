@@ -88,11 +88,11 @@ class Parked:
 
     invoice: Invoice
     read_at: float
+    sequence: int
+    """The row's number of change: one that came since (an edit in Cobot, a retry) asks anew."""
     contact: tuple[str | None, Cause | None] | None = None
     pdf: bytes | None = None
     has_looked: bool = False
-    sequence: int
-    """The row's number of change: one that came since (an edit in Cobot, a retry) asks anew."""
     """That sevdesk holds no receipt of it, asked since `read_at`; no write was begun since."""
 
 
@@ -109,9 +109,9 @@ class Work:
     lock: Lock
     failures: int = 0
     """Passing faults one after the other."""
-
     failed: list[InvoiceSync | MemberSync] = field(default_factory=list)
     """The rows that met them."""
+
     def parked(self, row: InvoiceSync) -> Parked | None:
         """Return what was read of an invoice a moment ago; None when it changed since."""
         found: Parked | None = core().parked.get((self.space.id, row.cobot_invoice_id))
@@ -196,13 +196,13 @@ class Work:
         _wait_again(row)
         if isinstance(row, InvoiceSync):
             row.is_urgent = is_urgent
+            if (parked := core().parked.get((self.space.id, row.cobot_invoice_id))) is not None:
+                parked.sequence = row.sequence
         self.commit(Edge.LATER)
         raise LeaveSpace(until)
 
     def _try_later(
         self, row: InvoiceSync | MemberSync, error: TemporaryError | OutcomeUnknown, step: str
-            if (parked := core().parked.get((self.space.id, row.cobot_invoice_id))) is not None:
-                parked.sequence = row.sequence
     ) -> None:
         config = core().config
         now = utcnow()
@@ -227,13 +227,13 @@ class Work:
         _wait_again(row)
         note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
         self.failures += 1
-        if isinstance(error, TemporaryError) and asked is not None:
         self.failed = [*self.failed[-FAILURES_IN_A_ROW:], row] if self.failures > 1 else [row]
         if self.failures >= FAILURES_IN_A_ROW:
             # The side is away, not these rows: they must not wait for hours once it is back.
             for one in self.failed:
                 one.next_try_at = min(one.next_try_at or now, now + OUTAGE_TRY)
         self.commit(Edge.LATER)
+        if isinstance(error, TemporaryError) and asked is not None:
             clients.slow_down(self.space, error)
             raise LeaveSpace(now + timedelta(seconds=asked))
         if self.failures >= FAILURES_IN_A_ROW:
