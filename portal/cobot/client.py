@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from portal.answers import each, mapping, rows, text, text_or_none
 from portal.cobot.records import (
+    AccountingCode,
     Activity,
     CobotUser,
     Invoice,
@@ -22,6 +23,7 @@ from portal.cobot.records import (
     Membership,
     SpaceToken,
     Subscription,
+    memberships_from_json,
 )
 from portal.errors import NotFound, Rejected, TokenRefused
 from portal.transport import Hooks, Sessions, Transport, ignored, segment
@@ -143,6 +145,27 @@ class CobotClient:
             f"/api/memberships/{segment(membership_id)}",
             endpoint="GET /api/memberships/{id}",
             shape=Membership.from_json,
+        )
+
+    def memberships(self) -> tuple[tuple[Membership, ...], tuple[str, ...]]:
+        """Return all current members in one call, and the ids of those that cannot be read.
+
+        Cobot allows six such calls a minute. API 1: GET /api/memberships,
+        https://dev.cobot.me/api-docs/memberships
+        """
+        return self._space.get(
+            "/api/memberships", endpoint="GET /api/memberships", shape=memberships_from_json
+        )
+
+    def accounting_codes(self) -> tuple[AccountingCode, ...]:
+        """Return the accounting codes that the space has set up; they have no id and no number.
+
+        API 1: GET /api/accounting_codes, https://dev.cobot.me/api-docs/accounting_codes
+        """
+        return self._space.get(
+            "/api/accounting_codes",
+            endpoint="GET /api/accounting_codes",
+            shape=lambda reply: each(reply, "answer", AccountingCode.from_json),
         )
 
     def write_customer_number(self, membership_id: str, number: str) -> None:

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from portal.answers import WrongShape, mapping, rows, text, text_or_none
+from portal.answers import WrongShape, decimal, mapping, rows, text, text_or_none
 from portal.cobot.addresses import Address
 from portal.cobot.invoices import Debtor, Invoice, InvoicePage, Line, Tax
 
 __all__ = [
+    "AccountingCode",
     "Activity",
     "Address",
     "CobotSpace",
@@ -30,6 +32,7 @@ __all__ = [
     "SpaceToken",
     "Subscription",
     "Tax",
+    "memberships_from_json",
 ]
 
 
@@ -55,6 +58,33 @@ class Membership:
             customer_number=text_or_none(reply.get("customer_number")),
             address=Address.from_v1_json(address),
             confirmed_at=v1_time(reply.get("confirmed_at"), "confirmed_at"),
+        )
+
+
+def memberships_from_json(reply: Any) -> tuple[tuple[Membership, ...], tuple[str, ...]]:
+    """Read API 1's list of members: one that lacks a field must not hide all others."""
+    found, unreadable = [], []
+    for row in rows(reply, "answer"):
+        try:
+            found.append(Membership.from_json(row))
+        except WrongShape:
+            unreadable.append(text(mapping(row, "membership").get("id"), "id"))
+    return tuple(found), tuple(unreadable)
+
+
+@dataclass(frozen=True)
+class AccountingCode:
+    """A code of Cobot's list, with the tax rate in percent that Cobot proposes for it."""
+
+    name: str
+    tax_rate: Decimal | None = None
+
+    @classmethod
+    def from_json(cls, row: Any) -> AccountingCode:
+        row = mapping(row, "accountingCode")
+        rate = row.get("tax_rate")
+        return cls(
+            text(row.get("name"), "name"), None if rate is None else decimal(rate, "tax_rate")
         )
 
 

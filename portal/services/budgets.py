@@ -27,8 +27,19 @@ class Limit:
     window_seconds: float
 
 
-def cobot_limit() -> Limit:
-    return Limit(core().config.cobot_calls_per_minute, 60.0)
+MEMBER_LIST = "GET /api/memberships"
+MEMBER_LIST_SHARE = 10
+
+
+def cobot_limit(endpoint: str = "") -> Limit:
+    """Return Cobot's limit per user and endpoint; the list of all members has a tenth of it.
+
+    Source: https://dev.cobot.me/api-docs/memberships, 6 calls a minute instead of 60.
+    """
+    calls = core().config.cobot_calls_per_minute
+    if calls and endpoint == MEMBER_LIST:
+        calls = max(1, calls // MEMBER_LIST_SHARE)
+    return Limit(calls, 60.0)
 
 
 def sevdesk_limit() -> Limit:
@@ -95,6 +106,7 @@ def block(key: str, seconds: float) -> None:
                 Budget,
                 {"key": key, "calls": [], "blocked_until": until},
                 unique=("key",),
+    calls = [at for at in calls if at < now + limit.window_seconds]
                 change={"blocked_until": until},
             )
         )
@@ -106,7 +118,6 @@ def _wait(calls: Sequence[float], blocked_until: float | None, limit: Limit, now
     Calls that lie further ahead than a window were written by a clock that has been set back since.
     """
     wait = (blocked_until or 0.0) - now
-    calls = [at for at in calls if at < now + limit.window_seconds]
     if len(calls) >= limit.calls:
         # The call that must have left the window before another one may begin.
         wait = max(wait, calls[-limit.calls] + limit.window_seconds - now)

@@ -96,7 +96,8 @@ def _hooks(owner: str, *, per_endpoint: bool, patience_seconds: float = 0) -> Ho
             raise RuntimeError(f"commit before you call out: {call.endpoint}")
         if stopping.requested.is_set():
             raise BudgetExhausted("the worker is ending", retry_after_seconds=0)
-        limit = budgets.cobot_limit() if call.remote == "cobot" else budgets.sevdesk_limit()
+        is_cobot = call.remote == "cobot"
+        limit = budgets.cobot_limit(call.endpoint) if is_cobot else budgets.sevdesk_limit()
         key = f"{owner}|{call.endpoint}" if per_endpoint else owner
         while True:
             try:

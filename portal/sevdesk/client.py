@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from portal.answers import each, mapping, rows, text, text_or_none
@@ -132,6 +133,31 @@ class SevdeskClient:
         contacts = (self.contact(owner) for owner in owners if owner)
         return tuple(contact for contact in contacts if contact is not None)
 
+    def all_contacts(self) -> tuple[Contact, ...]:
+        """Return every contact, persons too, 1,000 a call. API: GET /Contact"""
+        return self._all("/Contact", {"depth": "1"}, Contact.from_json)
+
+    def find_contacts_by_name(self, name: str) -> tuple[Contact, ...]:
+        """Return the contacts whose name contains this text; the best 100 at the most.
+
+        API: GET /Contact, filters name and depth
+        """
+        params = {"name": name, "depth": "1", "limit": "100"}
+        return self._get("/Contact", params, lambda some: each(some, "objects", Contact.from_json))
+
+    def all_emails(self) -> tuple[tuple[str, str], ...]:
+        """Return contact id and address of every e-mail address. API: GET /CommunicationWay"""
+        found = self._all("/CommunicationWay", {"type": "EMAIL"}, _email)
+        return tuple((owner, address) for owner, address in found if owner)
+
+    def all_post_codes(self) -> tuple[tuple[str, str], ...]:
+        """Return contact id and post code of every address that has one.
+
+        API: GET /ContactAddress
+        """
+        found = self._all("/ContactAddress", {}, _post_code)
+        return tuple((owner, code) for owner, code in found if owner)
+
     def next_customer_number(self) -> str:
         """Return the next free customer number. It is computed, not reserved: one at a time.
 
@@ -246,6 +272,21 @@ class SevdeskClient:
         wanted = (number.strip(), credit_debit)
         return tuple(v for v in found if (v.description, v.credit_debit) == wanted)
 
+    def vouchers_between(self, first: date, last: date) -> tuple[Voucher, ...]:
+        """Return all vouchers, of both sides, dated within these days, both included.
+
+        The filters take Unix seconds; sevdesk's days begin at midnight in Berlin, so a day is added
+        on both ends and compared again here. API: GET /Voucher, startDate and endDate
+        """
+        start = datetime.combine(first - timedelta(days=1), time(), UTC)
+        end = datetime.combine(last + timedelta(days=2), time(), UTC)
+        params = {
+            "startDate": str(int(start.timestamp())),
+            "endDate": str(int(end.timestamp())),
+        }
+        found = self._all("/Voucher", params, Voucher.from_json)
+        return tuple(v for v in found if v.voucher_date and first <= v.voucher_date <= last)
+
     def voucher(self, voucher_id: str) -> Voucher | None:
         """Return a voucher; None where it is not there. API: GET /Voucher/{voucherId}"""
         return self._one(
@@ -320,6 +361,15 @@ def _email(row: Any) -> tuple[str, str]:
     owner_id = text_or_none(owner.get("id")) if isinstance(owner, Mapping) else None
     address = text_or_none(row.get("value")) if row.get("type") == "EMAIL" else None
     return (owner_id, address) if owner_id and address else ("", "")
+
+
+def _post_code(row: Any) -> tuple[str, str]:
+    """Return owner and post code of an address; two empty texts where it has none."""
+    row = mapping(row, "contactAddress")
+    owner = row.get("contact")
+    owner_id = text_or_none(owner.get("id")) if isinstance(owner, Mapping) else None
+    code = text_or_none(row.get("zip"))
+    return (owner_id, code) if owner_id and code else ("", "")
 
 
 def _country(row: Any) -> tuple[str, str, str]:

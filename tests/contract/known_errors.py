@@ -101,6 +101,10 @@ SEVDESK: tuple[KnownError, ...] = (
     ),
     Undescribed("/CheckAccount", ("limit",), _PAGING),
     Undescribed("/Contact", ("limit", "offset"), _PAGING),
+    Undescribed(
+        "/Contact", ("name",), "seen in other integrations only; a person chooses among the hits"
+    ),
+    Undescribed("/ContactAddress", ("limit", "offset"), _PAGING),
     Undescribed("/Voucher", ("limit", "offset"), _PAGING),
     Undescribed("/CommunicationWay", ("limit", "offset"), _PAGING),
     Undescribed(

@@ -191,6 +191,10 @@ def ask_cobot(settings: Mapping[str, str], sessions: Sessions, asked: set[str]) 
     cobot = Asked(CobotClient(urls, token, "alpha", sessions=sessions), asked)
     assert cobot.urls("spc-1")
     assert cobot.membership("mem-1").customer_number == "1007"
+    everybody, unreadable = cobot.memberships()
+    assert {"mem-1", "mem-2"} <= {member.id for member in everybody}
+    assert unreadable == ()
+    assert isinstance(cobot.accounting_codes(), tuple)
     cobot.write_customer_number("mem-2", "1010")
     assert cobot.membership("mem-2").customer_number == "1010"
     page = cobot.invoices("spc-1", date(2026, 3, 1), date(2026, 3, 1))
@@ -226,6 +230,10 @@ def ask_sevdesk(settings: Mapping[str, str], sessions: Sessions, asked: set[str]
     sevdesk.add_email(person.id, "joerg@example.org")
     assert sevdesk.emails_of(person.id) == ("joerg@example.org",)
     assert sevdesk.find_contacts_by_email("joerg@example.org") == (person,)
+    assert person in sevdesk.all_contacts()
+    assert sevdesk.find_contacts_by_name("jörg") == (person,)
+    assert (person.id, "joerg@example.org") in sevdesk.all_emails()
+    assert (person.id, "20359") in sevdesk.all_post_codes()
     organisation = ContactDraft(sevdesk.next_customer_number(), organisation="Müller GmbH")
     assert sevdesk.create_contact(organisation).name == "Müller GmbH"
     assert sevdesk.find_vouchers("2531-Ljnk-278", "D") == ()
@@ -236,6 +244,9 @@ def ask_sevdesk(settings: Mapping[str, str], sessions: Sessions, asked: set[str]
     assert [voucher.id for voucher in sevdesk.find_vouchers("2531-Ljnk-278", "D")] == [saved.id]
     assert sevdesk.voucher(saved.id).sum_gross == Decimal("261.80")
     assert sevdesk.voucher("999999") is None
+    assert sevdesk.vouchers_between(DRAFT.voucher_date, DRAFT.voucher_date) == (
+        sevdesk.voucher(saved.id),
+    )
     position = VoucherPosition(Decimal("-261.80"), 19, 3631, "Korrektur")
     mismatch = replace(
         DRAFT,
