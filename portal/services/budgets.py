@@ -106,7 +106,6 @@ def block(key: str, seconds: float) -> None:
                 Budget,
                 {"key": key, "calls": [], "blocked_until": until},
                 unique=("key",),
-    calls = [at for at in calls if at < now + limit.window_seconds]
                 change={"blocked_until": until},
             )
         )
@@ -118,6 +117,7 @@ def _wait(calls: Sequence[float], blocked_until: float | None, limit: Limit, now
     Calls that lie further ahead than a window were written by a clock that has been set back since.
     """
     wait = (blocked_until or 0.0) - now
+    calls = [at for at in calls if at < now + limit.window_seconds]
     if len(calls) >= limit.calls:
         # The call that must have left the window before another one may begin.
         wait = max(wait, calls[-limit.calls] + limit.window_seconds - now)
