@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -28,6 +29,8 @@ MOST = 5000
 CHUNK = 5
 """So many are made due at once, whenever nothing else is due: the rest can still be stopped."""
 PATIENCE_SECONDS = 5
+YOUNG = timedelta(microseconds=1)
+"""Who asks may have repaired something a second ago: the booking accounts are read anew."""
 
 Effect = Literal["to_try", "booked", "needs_account", "needs_choice", "running", "others"]
 
@@ -107,6 +110,7 @@ def start(space: Space, batch: Batch) -> bool:
         return False
     batch.state = "running"
     batch.started_at = utcnow()
+    charts.doubt(space)
     space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id, queue=INTERACTIVE)
@@ -259,7 +263,7 @@ def _accounts(space: Space) -> AccountIndex | None:
         cobot = clients.cobot_of(space)
         remotes = clients.Remotes(cobot=cobot, sevdesk=sevdesk)
         db.session.commit()
-        return charts.index_of(space, remotes, younger_than=charts.READ_ANEW_AFTER)
+        return charts.index_of(space, remotes, younger_than=YOUNG)
     except PortalError:
         db.session.rollback()
         return None
