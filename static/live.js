@@ -124,7 +124,7 @@ function announce() {
 }
 
 document.addEventListener("htmx:afterSettle", () => {
-  const poll = document.getElementById("live");
+  const poll = document.querySelector("#live, #invoice, #batch-progress");
   const line = document.getElementById("live-news");
   if (!poll || !line || !poll.dataset.news || poll.dataset.news === line.textContent) {
     return;

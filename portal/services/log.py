@@ -172,8 +172,10 @@ def counts_of(space: Space) -> dict[str, int]:
     return counts | {"all": sum(by_state.values())}
 
 
-def hits(space: Space, filters: LogFilter) -> int:
-    """Return how many invoices the filter finds."""
+def hits(space: Space, filters: LogFilter, counts: Mapping[str, int]) -> int:
+    """Return how many invoices the filter finds; a tab alone is answered by its own count."""
+    if filters == LogFilter(state=filters.state):
+        return counts[filters.state or "all"]
     query = select(func.count()).select_from(InvoiceSync).where(*matching(space, filters))
     return db.session.scalar(query) or 0
 

@@ -39,7 +39,10 @@ def cause_title(code: str) -> str:
 def fix_sentence(code: str, params: Mapping[str, str]) -> str | None:
     """Return what a person can do about it, None when there is nothing to do."""
     fix = entry_of(code).fix
-    return None if fix is None else fill(gettext(fix), params)
+    if fix is None:
+        return None
+    text = str(gettext(fix))
+    return fill(text, params) if params else text % defaultdict(lambda: "…")
 
 
 @contextmanager

@@ -25,16 +25,17 @@ def index(subdomain: str) -> ResponseReturnValue:
     """Show one page of the log; htmx gets the part below the heading."""
     space, filters = current_space(), log_filter(request.args)
     after = request.args.get("after")
+    page = log_service.log_page(space, filters, after)
     return render_template(
         "log/_log.html" if is_fragment() else "log/index.html",
         space=space,
         filters=filters,
         query=filter_query(filters),
         after=after,
-        page=log_service.log_page(space, filters, after),
+        page=page,
         causes=log_service.open_causes(space),
         groups=log_service.cause_groups(space),
-        hits=log_service.hits(space, filters),
+        hits=log_service.hits(space, filters, page.counts),
         batch=batches.open_batch(space),
     )
 
