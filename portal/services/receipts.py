@@ -190,15 +190,11 @@ def _take_over(
     row.fingerprint = plan.fingerprint()
     row.sevdesk_client = work.space.sevdesk_client
     _keep(row, voucher, was_there=was_there)
-    note_row(
-        row,
-        "found" if was_there else "saved",
-        "done",
-        voucher=voucher.id,
-        gross=str(voucher.sum_gross),
-        was_there=was_there or None,
-        **(plan.facts() if was_there else {}),
-    )
+    facts = {"voucher": voucher.id, "gross": str(voucher.sum_gross)}
+    if was_there:
+        # The plan's own gross is what it would have booked; here counts what stands in sevdesk.
+        facts = {**plan.facts(), **facts, "was_there": True}
+    note_row(row, "found" if was_there else "saved", "done", **facts)
     work.commit(Edge.SAVED)
 
 

@@ -140,5 +140,21 @@ def test_a_contact_deleted_in_sevdesk_is_forgotten(remote: Remote, alpha: Space)
     assert db.session.scalars(select(InvoiceSync)).one().sent_contact_id is None
 
 
+def test_a_receipt_that_stands_in_sevdesk_already_is_taken_over(
+    remote: Remote, alpha: Space
+) -> None:
+    made = sync(remote, alpha, debitor=XYZ)
+    # What a backup restored knows of it: only that it was announced.
+    db.session.execute(
+        update(InvoiceSync).values(
+            state="waiting", step="none", sevdesk_voucher_id=None, next_try_at=utcnow()
+        )
+    )
+    db.session.commit()
+    work(alpha)
+    assert (row_of(made).state, row_of(made).was_adopted) == (State.SYNCED, True)
+    assert len(remote.sevdesk()["vouchers"]) == 1
+
+
 def test_a_postgres_that_does_not_answer_is_given_up_after_seconds() -> None:
     assert 0 < engine_options("postgresql+psycopg://x/y")["connect_args"]["connect_timeout"] <= 10
