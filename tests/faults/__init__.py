@@ -1,0 +1,1 @@
+"""The forty faults: what must survive, done to real processes and looked at from outside."""
