@@ -6,11 +6,14 @@ PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONUTF8 := 1
 CODE := portal jobs tests wsgi.py gunicorn.conf.py
-WITHOUT_BROWSER := not browser
+WITHOUT_BROWSER := not browser and not faults
+FAULTS := $(PY) -m pytest -q -p no:randomly tests/faults -m
+SEED ?= 1
+INVOICES ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check lint format types imports templates translations \
-	test-postgres browser audit lock clean
+	test-postgres faults faults-short storm browser audit lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F'  ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -74,6 +77,19 @@ audit: setup
 
 test-postgres: setup ## the same tests on PostgreSQL, in a cluster of their own
 	@tools/with-postgres.sh $(PY) -m pytest -q -m "$(WITHOUT_BROWSER)" $(ARGS)
+
+# The short rows of the forty faults, on the database that TEST_DATABASE_URL names or SQLite.
+faults-short: setup
+	$(FAULTS) "faults and not slow" $(ARGS)
+
+faults: setup ## all forty faults on SQLite and PostgreSQL; writes docs/faults.md
+	@rm -f var/faults-*.json; mkdir -p var
+	-FAULTS_RESULTS=var/faults-sqlite.json $(FAULTS) faults $(ARGS)
+	-FAULTS_RESULTS=var/faults-postgres.json tools/with-postgres.sh $(FAULTS) faults $(ARGS)
+	@$(PY) -m tests.faults.report var/faults-sqlite.json var/faults-postgres.json
+
+storm: setup ## faults at random: SEED=n INVOICES=1000, SECONDS=n spreads them over a time
+	@$(PY) -m tests.faults.storm --seed $(SEED) --invoices $(INVOICES) $(if $(SECONDS),--seconds $(SECONDS))
 
 browser: .venv/browser translations ## the tests in a real Chromium (CHROMIUM=path, default: on PATH)
 	$(PY) -m pytest -q -m browser $(ARGS)
