@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, update
 
@@ -190,7 +191,7 @@ def _take_over(
     row.fingerprint = plan.fingerprint()
     row.sevdesk_client = work.space.sevdesk_client
     _keep(row, voucher, was_there=was_there)
-    facts = {"voucher": voucher.id, "gross": str(voucher.sum_gross)}
+    facts: dict[str, Any] = {"voucher": voucher.id, "gross": str(voucher.sum_gross)}
     if was_there:
         # The plan's own gross is what it would have booked; here counts what stands in sevdesk.
         facts = {**plan.facts(), **facts, "was_there": True}
