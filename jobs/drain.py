@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.context import job_context
 from portal.core import core
-from portal.services.drain import drain
+from portal.services.drain import drain, queue_for
 
 
 def drain_space(space_id: int, queue: str) -> None:
@@ -15,4 +15,4 @@ def drain_space(space_id: int, queue: str) -> None:
     with job_context():
         core().queue.started(space_id, queue=queue)
         if drain(space_id):
-            core().queue.wake(space_id)
+            core().queue.wake(space_id, queue=queue_for(space_id))

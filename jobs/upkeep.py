@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from jobs.context import job_context
 from portal.core import core
+from portal.jobqueue import CATCH_UP_JOB
 from portal.services import catchup
 
 
 def catch_up(space_id: int, queue: str) -> None:
     """Add what no webhook told us. Safe to run twice: known invoices are left as they are."""
     with job_context():
-        core().queue.started(space_id, queue=queue)
+        core().queue.started(space_id, queue=queue, job=CATCH_UP_JOB)
         catchup.catch_up(space_id)

@@ -17,6 +17,8 @@ QUEUES = (INTERACTIVE, DRAIN, BACKFILL)
 
 DRAIN_JOB = "jobs.drain.drain_space"
 CATCH_UP_JOB = "jobs.upkeep.catch_up"
+TASKS_JOB = "jobs.backfill.work_on_tasks"
+HEAL_JOB = "jobs.backfill.heal"
 """Jobs are named by their dotted path: portal never imports jobs."""
 DRAIN_SECONDS = 5
 """How long one drain works before it makes room for another space."""
@@ -47,9 +49,17 @@ class JobQueue:
         """Ask a worker to compare the space with Cobot's list. Return False when Redis is away."""
         return self._enqueue(CATCH_UP_JOB, space_id, BACKFILL)
 
+    def work_on_tasks(self, space_id: int) -> bool:
+        """Ask a worker to go on with the space's looks. Return False when Redis is away."""
+        return self._enqueue(TASKS_JOB, space_id, BACKFILL)
+
+    def heal(self, space_id: int) -> bool:
+        """Ask a worker whether causes of failures are gone. False when Redis is away."""
+        return self._enqueue(HEAL_JOB, space_id, BACKFILL)
+
     def _enqueue(self, job: str, space_id: int, queue: str) -> bool:
         try:
-            mark = self._mark(space_id, queue)
+            mark = self._mark(space_id, queue, job)
             if not self.redis.set(mark, "1", nx=True, ex=PENDING_SECONDS):
                 return True
             try:
@@ -69,10 +79,10 @@ class JobQueue:
             return False
         return True
 
-    def started(self, space_id: int, *, queue: str = DRAIN) -> None:
+    def started(self, space_id: int, *, queue: str = DRAIN, job: str = DRAIN_JOB) -> None:
         """Say that the wake-up left the queue: what comes from now on needs a new one."""
         try:
-            self.redis.delete(self._mark(space_id, queue))
+            self.redis.delete(self._mark(space_id, queue, job))
         except RedisError as err:
             log.warning("queue is away", space=space_id, error=str(err))
 
@@ -83,5 +93,6 @@ class JobQueue:
             return False
 
     @staticmethod
-    def _mark(space_id: int, queue: str) -> str:
-        return f"portal:wake:{queue}:{space_id}"
+    def _mark(space_id: int, queue: str, job: str) -> str:
+        kind = "" if job == DRAIN_JOB else f"{job.rpartition('.')[2]}:"
+        return f"portal:wake:{kind}{queue}:{space_id}"

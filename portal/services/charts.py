@@ -45,6 +45,13 @@ def index_of(
     return _index(space, chart)
 
 
+def last_index(space: Space) -> AccountIndex | None:
+    """Return the booking accounts as last read, however long ago, without a call."""
+    chart = db.session.get(Chart, space.id, populate_existing=True)
+    db.session.commit()
+    return _index(space, chart) if chart is not None else None
+
+
 def may_heal(space: Space, code: str) -> bool:
     """Say whether reading the chart anew could change a refusal: once per space and 30 s."""
     if code not in CHART_CAUSES:
@@ -74,6 +81,14 @@ def has_cost_centre(space: Space, remotes: Remotes) -> bool:
 def doubt(space: Space) -> None:
     """Read the booking accounts anew at the next use: a person repaired something. No commit."""
     db.session.execute(update(Chart).where(Chart.space_id == space.id).values(read_at=LONG_AGO))
+
+
+def doubt_cost_centre(space: Space) -> None:
+    """Look for the cost centre anew at the next use. Commits."""
+    db.session.execute(
+        update(Chart).where(Chart.space_id == space.id).values(cost_centre_read_at=None)
+    )
+    db.session.commit()
 
 
 def forget(space: Space) -> None:

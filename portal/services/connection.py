@@ -34,6 +34,7 @@ __all__ = [
     "save_choices",
     "save_settings",
     "shares_sevdesk",
+    "switch_on",
     "test_token",
 ]
 
@@ -78,9 +79,16 @@ class TokenTest:
 
 
 def save_settings(
-    space: Space, settings: SevdeskSettings, *, admin: Admin, user_token: str | None
+    space: Space,
+    settings: SevdeskSettings,
+    *,
+    admin: Admin,
+    user_token: str | None,
+    check_first: bool = False,
 ) -> bool:
-    """Test and save the sevdesk data and switch sync on.
+    """Test and save the sevdesk data and switch sync on, or with `check_first` not yet.
+
+    Then the space is connected and paused: what Cobot announces is kept until `switch_on`.
 
     Return False when sevdesk is away: then all is saved, and the space waits until a worker could
     test it. Raises SettingsRefused when something does not fit; then nothing was changed.
@@ -99,6 +107,8 @@ def save_settings(
     except RemoteError as err:
         log.info("saved without a test, sevdesk is away", space=space.id, error=str(err))
     cobot_token = _space_token(space, user_token)
+    if check_first:
+        pauses.check_first(space, actor=actor_of(admin))
     _store(space, settings, facts, cost_centre_id, token=token, admin=admin, cobot=cobot_token)
     charts.forget(space)
     try:
@@ -169,6 +179,20 @@ def let_go_on(space: Space, *, admin: Admin) -> None:
     """End a pause that somebody made by hand, and go on at once. Commits."""
     if space.pause_code == pauses.BY_HAND:
         pauses.clear(space, actor=actor_of(admin))
+        space.wake_at = utcnow()
+    db.session.commit()
+    core().queue.wake(space.id)
+
+
+def switch_on(space: Space, *, admin: Admin) -> None:
+    """End the pause of "save, but check first": sync is on, what came meanwhile follows. Commits.
+
+    A token that could not be tested yet is tested first.
+    """
+    if space.pause_code == pauses.CHECK_FIRST:
+        pauses.clear(space, actor=actor_of(admin))
+        if space.sevdesk_client is None:
+            pauses.wait_for_test(space)
         space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id)
@@ -254,7 +278,9 @@ def _store(
     space.disconnected_at = None
     if is_first:
         space.caught_up_on = None
-    if facts is None:
+    if space.pause_code == pauses.CHECK_FIRST:
+        pass  # until `switch_on`
+    elif facts is None:
         pauses.wait_for_test(space)
     elif space.pause_code != pauses.BY_HAND:
         pauses.clear(space)

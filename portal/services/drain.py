@@ -15,9 +15,20 @@ from sqlalchemy.exc import OperationalError
 from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import PortalError
-from portal.jobqueue import DRAIN_SECONDS
+from portal.jobqueue import BACKFILL, DRAIN, DRAIN_SECONDS
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
-from portal.services import batches, clients, inbox, invoices, members, pauses, stopping
+from portal.services import (
+    backfill,
+    batches,
+    clients,
+    inbox,
+    invoices,
+    member_import,
+    members,
+    pauses,
+    stopping,
+    tasks,
+)
 from portal.services.locks import Lock, LockLost, space_lock
 from portal.services.work import LeaveSpace, Work
 
@@ -89,13 +100,13 @@ def _next(work: Work) -> bool:
     invoice = db.session.scalar(
         select(InvoiceSync)
         .where(InvoiceSync.space_id == space_id, InvoiceSync.next_try_at <= now)
-        .order_by(InvoiceSync.is_urgent.desc(), InvoiceSync.id)
+        .order_by(InvoiceSync.is_urgent.desc(), InvoiceSync.is_backfill, InvoiceSync.id)
         .limit(1)
         .execution_options(populate_existing=True)
     )
     db.session.commit()
     if invoice is None:
-        return batches.take_up(space_id)
+        return batches.take_up(space_id) or member_import.take_up(work) or backfill.take_up(work)
     _try(work, invoices.sync, invoice)
     return True
 
@@ -146,7 +157,7 @@ def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:
         .limit(1)
     ):
         due.append(now)
-    if batches.is_open(space_id):
+    if batches.is_open(space_id) or tasks.has_work(space_id):
         due.append(now)
     first = min((at for at in due if at is not None), default=None)
     if first is not None and until is not None:
@@ -155,3 +166,24 @@ def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:
     lock.confirm()
     db.session.commit()
     return first is not None and first <= now
+
+
+def queue_for(space_id: int) -> str:
+    """Return the queue for a space that has something due: old invoices have one of their own.
+
+    So a space that takes over years of them does not keep the workers of new ones busy.
+    """
+    is_due = (InvoiceSync.space_id == space_id, InvoiceSync.next_try_at <= utcnow())
+    of_new = (
+        select(InvoiceSync.id).where(*is_due, InvoiceSync.is_backfill.is_(False)),
+        select(InboxEvent.id).where(
+            InboxEvent.space_id == space_id, InboxEvent.handled_at.is_(None)
+        ),
+    )
+    of_old = select(InvoiceSync.id).where(*is_due, InvoiceSync.is_backfill.is_(True))
+    has_new = any(db.session.scalar(query.limit(1)) is not None for query in of_new)
+    has_old = not has_new and (
+        tasks.has_work(space_id) or db.session.scalar(of_old.limit(1)) is not None
+    )
+    db.session.commit()
+    return BACKFILL if has_old else DRAIN

@@ -60,6 +60,13 @@ def number_lock(sevdesk_client: str) -> Iterator[Lock | None]:
 
 
 @contextmanager
+def task_lock(task_id: int) -> Iterator[Lock | None]:
+    """Hold the lock of a task; None when another worker is on it."""
+    with _lock(f"task:{task_id}") as lock:
+        yield lock
+
+
+@contextmanager
 def _lock(name: str) -> Iterator[Lock | None]:
     take = _advisory_lock if db.engine.dialect.name == "postgresql" else _lease
     with take(name) as lock:

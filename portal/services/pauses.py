@@ -30,6 +30,9 @@ PROBE_EVERY = timedelta(minutes=10)
 UNTESTED = "token_untested"
 TEST_EVERY = timedelta(minutes=1)
 BY_HAND = "paused_by_hand"
+CHECK_FIRST = "check_first"
+FOR_A_PERSON = (BY_HAND, CHECK_FIRST)
+"""Pauses that only a person ends."""
 NEVER = timedelta(days=36500)
 
 REFUSED = "sevdesk_paused"
@@ -98,6 +101,13 @@ def hold(space: Space, *, actor: str) -> None:
     space.probe_at = utcnow() + NEVER
 
 
+def check_first(space: Space, *, actor: str) -> None:
+    """Stop work until a person has seen the rehearsal and switches on. The caller commits."""
+    if space.pause_code != CHECK_FIRST:
+        _begin(space, CHECK_FIRST, actor=actor)
+    space.probe_at = utcnow() + NEVER
+
+
 def _begin(space: Space, code: str, *, actor: str = record.PORTAL) -> None:
     space.paused_at = space.paused_at or utcnow()
     space.pause_code = code
@@ -147,7 +157,7 @@ def may_work(space: Space) -> bool:
         clear(space)
         db.session.commit()
         return True
-    if space.pause_code == BY_HAND:
+    if space.pause_code in FOR_A_PERSON:
         return False
     try:
         remotes = clients.remotes_of(space)

@@ -16,6 +16,8 @@ from sqlalchemy.exc import OperationalError
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
+from portal.services import heal, tasks
+from portal.services.drain import queue_for
 from portal.services.sessions import end_expired_sessions
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,7 @@ def run(should_stop: Callable[[], bool]) -> None:
                 next_sweep = time.monotonic() + core().config.upkeep_seconds
                 sweep()
             tick()
+            tasks.wake_due()
         except OperationalError as err:
             db.session.rollback()
             log.error("the database is away, upkeep waits", error=str(err.orig))
@@ -59,7 +62,7 @@ def tick() -> int:
     ).all()
     db.session.commit()
     for space_id in due:
-        core().queue.wake(space_id)
+        core().queue.wake(space_id, queue=queue_for(space_id))
     return len(due)
 
 
@@ -71,6 +74,8 @@ def sweep() -> int:
     now = utcnow()
     found = _alarm_forgotten(now)
     _send_to_catch_up(now)
+    heal.send_to_heal(now)
+    tasks.tidy()
     end_expired_sessions()
     return found
 

@@ -133,9 +133,12 @@ class SevdeskClient:
         contacts = (self.contact(owner) for owner in owners if owner)
         return tuple(contact for contact in contacts if contact is not None)
 
-    def all_contacts(self) -> tuple[Contact, ...]:
-        """Return every contact, persons too, 1,000 a call. API: GET /Contact"""
-        return self._all("/Contact", {"depth": "1"}, Contact.from_json)
+    def contacts_page(self, page: int) -> tuple[tuple[Contact, ...], bool]:
+        """Return one page of all contacts, persons too, from 0, and whether it is the last.
+
+        API: GET /Contact
+        """
+        return self._page("/Contact", {"depth": "1"}, Contact.from_json, page)
 
     def find_contacts_by_name(self, name: str) -> tuple[Contact, ...]:
         """Return the contacts whose name contains this text; the best 100 at the most.
@@ -145,18 +148,21 @@ class SevdeskClient:
         params = {"name": name, "depth": "1", "limit": "100"}
         return self._get("/Contact", params, lambda some: each(some, "objects", Contact.from_json))
 
-    def all_emails(self) -> tuple[tuple[str, str], ...]:
-        """Return contact id and address of every e-mail address. API: GET /CommunicationWay"""
-        found = self._all("/CommunicationWay", {"type": "EMAIL"}, _email)
-        return tuple((owner, address) for owner, address in found if owner)
+    def emails_page(self, page: int) -> tuple[tuple[tuple[str, str], ...], bool]:
+        """Return one page of contact id and e-mail address, from 0, and whether it is the last.
 
-    def all_post_codes(self) -> tuple[tuple[str, str], ...]:
-        """Return contact id and post code of every address that has one.
+        API: GET /CommunicationWay
+        """
+        found, is_last = self._page("/CommunicationWay", {"type": "EMAIL"}, _email, page)
+        return tuple((owner, address) for owner, address in found if owner), is_last
+
+    def post_codes_page(self, page: int) -> tuple[tuple[tuple[str, str], ...], bool]:
+        """Return one page of contact id and post code, from 0, and whether it is the last.
 
         API: GET /ContactAddress
         """
-        found = self._all("/ContactAddress", {}, _post_code)
-        return tuple((owner, code) for owner, code in found if owner)
+        found, is_last = self._page("/ContactAddress", {}, _post_code, page)
+        return tuple((owner, code) for owner, code in found if owner), is_last
 
     def next_customer_number(self) -> str:
         """Return the next free customer number. It is computed, not reserved: one at a time.
@@ -272,8 +278,9 @@ class SevdeskClient:
         wanted = (number.strip(), credit_debit)
         return tuple(v for v in found if (v.description, v.credit_debit) == wanted)
 
-    def vouchers_between(self, first: date, last: date) -> tuple[Voucher, ...]:
-        """Return all vouchers, of both sides, dated within these days, both included.
+    def vouchers_page(self, first: date, last: date, page: int) -> tuple[tuple[Voucher, ...], bool]:
+        """Return one page of the vouchers of both sides dated within these days, both included,
+        pages from 0, and whether it is the last.
 
         The filters take Unix seconds; sevdesk's days begin at midnight in Berlin, so a day is added
         on both ends and compared again here. API: GET /Voucher, startDate and endDate
@@ -284,8 +291,9 @@ class SevdeskClient:
             "startDate": str(int(start.timestamp())),
             "endDate": str(int(end.timestamp())),
         }
-        found = self._all("/Voucher", params, Voucher.from_json)
-        return tuple(v for v in found if v.voucher_date and first <= v.voucher_date <= last)
+        found, is_last = self._page("/Voucher", params, Voucher.from_json, page)
+        dated = (v for v in found if v.voucher_date and first <= v.voucher_date <= last)
+        return tuple(dated), is_last
 
     def voucher(self, voucher_id: str) -> Voucher | None:
         """Return a voucher; None where it is not there. API: GET /Voucher/{voucherId}"""
@@ -335,12 +343,19 @@ class SevdeskClient:
         """Return all rows of a list, page by page."""
         found: list[T] = []
         for page in range(MOST_PAGES):
-            paging = {"limit": str(PAGE_SIZE), "offset": str(page * PAGE_SIZE)}
-            some = self._get(path, {**params, **paging}, lambda got: each(got, "objects", make))
+            some, is_last = self._page(path, params, make, page)
             found += some
-            if len(some) < PAGE_SIZE:
+            if is_last:
                 return tuple(found)
         raise self._transport.unusable(f"GET {path}", "the list does not end")
+
+    def _page(
+        self, path: str, params: Mapping[str, str], make: Callable[[Any], T], page: int
+    ) -> tuple[tuple[T, ...], bool]:
+        """Return one page of a list, counted from 0, and whether it is the last."""
+        paging = {"limit": str(PAGE_SIZE), "offset": str(page * PAGE_SIZE)}
+        some = self._get(path, {**params, **paging}, lambda got: each(got, "objects", make))
+        return some, len(some) < PAGE_SIZE
 
 
 def _first(found: Any) -> Any:

@@ -147,6 +147,12 @@ _ENTRIES = (
         "settings",
     ),
     Entry("invoice_deleted", N_("Deleted in Cobot before it was synced."), None, "none"),
+    Entry(
+        "dismissed",
+        N_("Skipped by an admin: “%(reason)s”."),
+        None,
+        "none",
+    ),
     Entry("not_of_this_space", N_("This invoice belongs to another space."), None, "none"),
     # About writing to sevdesk.
     Entry(
@@ -254,6 +260,13 @@ _ENTRIES = (
         N_("Let it go on in the settings; all waiting invoices follow."),
         "all_automatic",
         "space_settings",
+    ),
+    Entry(
+        "check_first",
+        N_("The sevdesk data are saved; sync is not switched on yet."),
+        N_("Look at the rehearsal and switch on; all waiting invoices follow."),
+        "all_automatic",
+        "settings",
     ),
     Entry("rate_limited", _UNAVAILABLE, None, "automatic"),
     Entry("upstream_down", _UNAVAILABLE, None, "automatic"),

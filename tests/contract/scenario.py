@@ -230,10 +230,10 @@ def ask_sevdesk(settings: Mapping[str, str], sessions: Sessions, asked: set[str]
     sevdesk.add_email(person.id, "joerg@example.org")
     assert sevdesk.emails_of(person.id) == ("joerg@example.org",)
     assert sevdesk.find_contacts_by_email("joerg@example.org") == (person,)
-    assert person in sevdesk.all_contacts()
+    assert person in sevdesk.contacts_page(0)[0]
     assert sevdesk.find_contacts_by_name("jörg") == (person,)
-    assert (person.id, "joerg@example.org") in sevdesk.all_emails()
-    assert (person.id, "20359") in sevdesk.all_post_codes()
+    assert (person.id, "joerg@example.org") in sevdesk.emails_page(0)[0]
+    assert sevdesk.post_codes_page(0) == (((person.id, "20359"),), True)
     organisation = ContactDraft(sevdesk.next_customer_number(), organisation="Müller GmbH")
     assert sevdesk.create_contact(organisation).name == "Müller GmbH"
     assert sevdesk.find_vouchers("2531-Ljnk-278", "D") == ()
@@ -244,8 +244,9 @@ def ask_sevdesk(settings: Mapping[str, str], sessions: Sessions, asked: set[str]
     assert [voucher.id for voucher in sevdesk.find_vouchers("2531-Ljnk-278", "D")] == [saved.id]
     assert sevdesk.voucher(saved.id).sum_gross == Decimal("261.80")
     assert sevdesk.voucher("999999") is None
-    assert sevdesk.vouchers_between(DRAFT.voucher_date, DRAFT.voucher_date) == (
-        sevdesk.voucher(saved.id),
+    assert sevdesk.vouchers_page(DRAFT.voucher_date, DRAFT.voucher_date, 0) == (
+        (sevdesk.voucher(saved.id),),
+        True,
     )
     position = VoucherPosition(Decimal("-261.80"), 19, 3631, "Korrektur")
     mismatch = replace(
