@@ -140,6 +140,11 @@ def cause_next(code: str) -> str:
     return str(gettext(text)) if text else ""
 
 
+def cause_retry(code: str | None) -> str:
+    """Return how a cause is tried again, one of the catalogue's RETRY_KINDS."""
+    return entry_of(code).retry if code else ""
+
+
 def cause_link(code: str) -> str | None:
     """Return where the fix is made, one of the catalogue's LINKS."""
     return entry_of(code).link
@@ -237,6 +242,7 @@ def register_filters(app: Flask) -> None:
         cause_fix,
         cause_next,
         cause_link,
+        cause_retry,
         invoice_cause,
         can_retry,
         hook_reason,

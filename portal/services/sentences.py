@@ -12,6 +12,7 @@ from flask_babel import force_locale, format_currency, format_decimal, format_ti
 
 from portal.models import Space
 from portal.sync.messages import CATALOGUE, DECIMAL_PARAMS, MONEY_PARAMS, Entry, fill
+from portal.sync.titles import TITLES
 
 UNKNOWN = "unexpected"
 
@@ -33,6 +34,8 @@ def cause_sentence(
 
 def cause_title(code: str) -> str:
     """Return what a cause is about, without the figures of one invoice."""
+    if title := TITLES.get(code):
+        return str(gettext(title))
     return str(gettext(entry_of(code).cause)) % defaultdict(lambda: "…")
 
 

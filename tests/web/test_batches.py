@@ -259,4 +259,4 @@ def test_causes_that_hold_three_or_more_back_are_offered_together(
     add_invoice(
         cast.alpha, State.FAILED, cause_code="account_missing", cause_params={"code": "Coffee"}
     )
-    assert "kein Buchungskonto „…“" in owner.get(LOG).text
+    assert "Buchungskonto fehlt in sevdesk" in owner.get(LOG).text

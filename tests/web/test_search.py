@@ -146,4 +146,4 @@ def test_select_of_causes_keeps_one_that_nothing_has_any_more(
     add_invoice(cast.alpha, State.FAILED, cause_code="account_missing", cause_params={"code": "x"})
     page = owner.get(f"{LOG}?cause=gave_up").text
     assert '<option value="gave_up" selected>' in page
-    assert "kein Buchungskonto „…“" in page
+    assert "Buchungskonto fehlt in sevdesk" in page
