@@ -76,8 +76,9 @@ def _invoice_event(space_id: int, event: InboxEvent) -> None:
     if invoice is None:
         # Only a new invoice starts a sync; a change of one that we do not have is none of ours.
         return
-    is_booked = invoice.sevdesk_voucher_id is not None
-    if is_booked:
+    # A write that was begun counts too: the receipt, if there is one, is of what stood before.
+    is_begun = invoice.state in (State.SENDING, State.UNKNOWN)
+    if is_begun or invoice.sevdesk_voucher_id is not None:
         # Edits are not synced (the help page says so), but nobody shall overlook them.
         invoice.changed_in_cobot = event.event
         record.touch(invoice)

@@ -41,6 +41,8 @@ class Sides:
     vouchers: list[tuple[datetime, Voucher]] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
     messages: list[tuple[str | None, str]] = field(default_factory=list)
+    loses_next_receipt: bool = False
+    """The next receipt is made and its answer lost."""
     lag: timedelta = timedelta(0)
     """So young receipts are not found."""
 
@@ -200,7 +202,8 @@ class FakeSevdesk:
             supplier_name=draft.supplier_name,
         )
         self.sides.vouchers.append((utcnow(), made))
-        if is_lost:
+        if is_lost or self.sides.loses_next_receipt:
+            self.sides.loses_next_receipt = False
             raise lost("sevdesk")
         return made
 

@@ -48,6 +48,25 @@ def test_an_invoice_repaired_in_cobot_right_after_it_failed_is_read_anew(
     assert row_of(made).state == State.SYNCED
 
 
+@pytest.mark.parametrize(("is_found", "mark"), [(True, "updated_invoice"), (False, None)])
+def test_an_edit_while_the_outcome_is_unknown_is_not_overlooked(
+    remote: Remote, alpha: Space, is_found: bool, mark: str | None
+) -> None:
+    effect = "reset_after_commit" if is_found else "status:500"
+    remote.fault("sevdesk", effect, path="/Voucher/Factory/saveVoucher")
+    made = sync(remote, alpha, debitor=XYZ)
+    assert row_of(made).state == State.UNKNOWN
+    path = f"/cobot/spaces/alpha/invoices/{id_of(made)}?webhook=0"
+    remote.control("PATCH", path, {"items": [line(net="77.0")]})
+    announce(alpha, "updated_invoice", id_of(made))
+    work(alpha)
+    for _ in range(4):
+        db.session.execute(update(InvoiceSync).values(next_try_at=utcnow()))
+        db.session.commit()
+        work(alpha)
+    assert (row_of(made).state, row_of(made).changed_in_cobot) == (State.SYNCED, mark)
+
+
 @pytest.mark.parametrize("settings", [{"cobot_calls_per_minute": 20}])
 def test_a_read_that_is_repeated_takes_from_the_budget_each_time(
     remote: Remote, alpha: Space

@@ -136,6 +136,10 @@ class Life(RuleBasedStateMachine):
     def answers(self, answers: list[str]) -> None:
         self.sides.answers.extend(answers)
 
+    @rule()
+    def lose_next_receipt(self) -> None:
+        self.sides.loses_next_receipt = True
+
     @rule(lag=st.sampled_from(LAGS))
     def lag(self, lag: int) -> None:
         self.sides.lag = timedelta(seconds=lag)
@@ -213,6 +217,7 @@ class Life(RuleBasedStateMachine):
     def _heal(self) -> None:
         self.sides.answers.clear()
         self.sides.lag, self.die_at = timedelta(0), None
+        self.sides.loses_next_receipt = False
         for _ in range(60):
             self.time.shift(1900)
             upkeep.sweep()
