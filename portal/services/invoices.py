@@ -15,9 +15,18 @@ from portal.cobot.records import Invoice
 from portal.core import core
 from portal.database import db, utcnow
 from portal.errors import Forbidden, NotFound, RemoteError
-from portal.models import DebtorLink, InvoiceSync, MemberSync, Space, State, Step
+from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
-from portal.services import activities, charts, looks, receipts, record
+from portal.services import (
+    activities,
+    bodies,
+    charts,
+    contact_book,
+    looks,
+    receipts,
+    record,
+)
+from portal.services.settings_of import voucher_settings
 from portal.services.work import Edge, Parked, Work, fail, note_row
 from portal.sync.causes import Cause
 from portal.sync.contacts import (
@@ -28,7 +37,7 @@ from portal.sync.contacts import (
     contact_of_invoice,
 )
 from portal.sync.lines import line_facts
-from portal.sync.plans import NotBookable, Skip, VoucherPlan, VoucherSettings
+from portal.sync.plans import NotBookable, Skip, VoucherPlan
 from portal.sync.vouchers import plan_voucher, supplier_name
 
 log = structlog.get_logger(__name__)
@@ -74,7 +83,7 @@ def _book(work: Work, row: InvoiceSync) -> None:
     plan = _plan(work, row, parked.invoice)
     if plan is None or _waits_for_member(work, row):
         return
-    parked.contact = parked.contact or _contact(work, parked.invoice)
+    parked.contact = parked.contact or _contact(work, row, parked.invoice)
     contact_id, no_contact = parked.contact
     supplier = supplier_name(parked.invoice)
     if not parked.has_looked:
@@ -95,7 +104,7 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
     if parked is not None:
         return parked
     try:
-        invoice = work.remotes.cobot.invoice(row.cobot_invoice_id)
+        invoice = bodies.of_backfill(work, row) or work.remotes.cobot.invoice(row.cobot_invoice_id)
     except NotFound as err:
         _not_there(work, row, err)
         return None
@@ -161,7 +170,7 @@ def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
 def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
     """Decide how the invoice is booked; None when it is not."""
     space = work.space
-    settings = _settings_of(space)
+    settings = voucher_settings(space)
     index = charts.index_of(space, work.remotes)
     plan = plan_voucher(invoice, index, settings)
     if isinstance(plan, NotBookable) and charts.may_heal(space, plan.cause.code):
@@ -190,19 +199,8 @@ def _why_refused(work: Work, invoice: Invoice) -> Cause | None:
     charts.doubt(work.space)
     db.session.commit()
     index = charts.index_of(work.space, work.remotes)
-    plan = plan_voucher(invoice, index, _settings_of(work.space))
+    plan = plan_voucher(invoice, index, voucher_settings(work.space))
     return plan.cause if isinstance(plan, NotBookable) else None
-
-
-def _settings_of(space: Space) -> VoucherSettings:
-    return VoucherSettings(
-        due_after_days=space.due_after_days,
-        cost_centre_id=space.cost_centre_id,
-        zero_tax_rule=space.zero_tax_rule,
-        corrections=space.corrections,
-        cent_difference=space.cent_difference,
-        voucher_status=space.voucher_status,
-    )
 
 
 def _skip(row: InvoiceSync, cause: Cause) -> None:
@@ -244,7 +242,7 @@ def _waits_for_member(work: Work, row: InvoiceSync) -> bool:
     return True
 
 
-def _contact(work: Work, invoice: Invoice) -> tuple[str | None, Cause | None]:
+def _contact(work: Work, row: InvoiceSync, invoice: Invoice) -> tuple[str | None, Cause | None]:
     """Return the invoice's contact, or None and why."""
     space_id = work.space.id
     link: str | None = None
@@ -268,7 +266,7 @@ def _contact(work: Work, invoice: Invoice) -> tuple[str | None, Cause | None]:
     if known is not None:
         return known, None
     number = (invoice.customer_number or "").strip()
-    found = work.remotes.sevdesk.find_contacts(number) if number else ()
+    found = contact_book.find(work, row, number) if number else ()
     chosen = choose_contact(invoice, found)
     if isinstance(chosen, ContactFound):
         return chosen.contact_id, None
