@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-STOP_SECONDS = 15
-"""How long a process may take to end after SIGTERM."""
+STOP_SECONDS = 35
+"""How long a process may take to end after SIGTERM: a worker finishes the call it is in."""
 KILL_SECONDS = 2
 
 
