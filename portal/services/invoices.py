@@ -122,8 +122,6 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
         return None
     if row.changed_in_cobot != "deleted_invoice":
         row.changed_in_cobot = None  # what was changed before is what has just been read
-    if row.changed_in_cobot != "deleted_invoice":
-        row.changed_in_cobot = None  # what was changed before is what has just been read
     row.number = invoice.number
     row.invoice_date = invoice.invoice_date
     row.customer_number = invoice.customer_number
