@@ -1,0 +1,196 @@
+"""Every page in every state: how to get there. Looked at by axe, by rulers, and by people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.person import Person
+from tests.browser.planted import Planted
+from tests.browser.world import OWNER, STRANGER, SUPPORT
+
+WRONG_TOKEN = "0123456789abcdef" * 2
+
+
+def nothing(_person: Person) -> None:
+    """Leave the page as it came."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A page in a state. `then` is what a person does there to reach the state."""
+
+    name: str
+    path: str
+    user: str | None = OWNER
+    status: int = 200
+    then: Callable[[Person], None] = nothing
+
+    def show(self, person: Person) -> Page:
+        person.open(self.path, status=self.status)
+        with person.watch.allowing(422, 401):
+            self.then(person)
+        return person.page
+
+
+def screens(planted: Planted) -> Iterator[Screen]:
+    """All of them, sorted by who looks at them."""
+    yield from _public()
+    yield from _spaces(planted)
+    yield from _connect(planted)
+    yield from _log(planted)
+    yield from _invoices(planted)
+    yield from _support(planted)
+
+
+def _public() -> Iterator[Screen]:
+    yield Screen("sign in", "/", None)
+    yield Screen("sign in, too late", "/oauth/callback?state=old&code=old", None, 400)
+    yield Screen("help", "/help", None)
+    yield Screen("not found, signed out", "/nowhere", None, 404)
+
+
+def _spaces(planted: Planted) -> Iterator[Screen]:
+    yield Screen("spaces", "/spaces")
+    yield Screen("spaces, found", "/spaces?q=werk")
+    yield Screen("spaces, none found", "/spaces?q=qqq")
+    yield Screen("spaces, admin of none", "/spaces", STRANGER)
+    yield Screen("not found", "/spaces/nowhere/log", status=404)
+
+
+def _connect(planted: Planted) -> Iterator[Screen]:
+    unconnected = "/spaces/ziegelei"
+    yield Screen("connect", f"{unconnected}/sevdesk")
+    yield Screen("connect, help open", f"{unconnected}/sevdesk", then=_open_help)
+    yield Screen("connect, nothing entered", f"{unconnected}/sevdesk", then=_save)
+    yield Screen("connect, wrong token", f"{unconnected}/sevdesk", then=_enter_wrong_token)
+    yield Screen("log, not connected", f"{unconnected}/log")
+    yield Screen("connected", f"{planted.full.path}/sevdesk")
+    yield Screen("connected, special cases", f"{planted.full.path}/sevdesk#choices", then=_unfold)
+    yield Screen("connected, token refused", f"{planted.refused.path}/sevdesk")
+    yield Screen("settings", f"{planted.full.path}/settings")
+    yield Screen("settings, not connected", "/spaces/ziegelei/settings")
+    yield Screen("disconnect", f"{planted.full.path}/disconnect")
+    yield Screen("disconnect, wrong name", f"{planted.full.path}/disconnect", then=_wrong_name)
+
+
+def _log(planted: Planted) -> Iterator[Screen]:
+    log = f"{planted.full.path}/log"
+    yield Screen("log", log)
+    yield Screen("log, to do", f"{log}?state=failed")
+    yield Screen("log, filters open", f"{log}?cause=account_missing&from=2026-01-01")
+    yield Screen("log, nothing fits", f"{log}?q=qqq")
+    yield Screen("log, paused by hand", log, then=_pause)
+    yield Screen("log, empty", f"{planted.empty.path}/log")
+    yield Screen("log, token refused", f"{planted.refused.path}/log")
+    yield Screen("retry, preview", f"{log}?state=failed", then=_preview)
+    yield Screen("retry, done", f"{log}?q=2026-0117", then=_retry_all)
+    yield Screen("log, new invoices", f"{planted.lively.path}/log", then=_let_issue(planted))
+    yield Screen("log, connection lost", log, then=_lose_connection)
+
+
+def _invoices(planted: Planted) -> Iterator[Screen]:
+    for name in (
+        "two lines", "mismatched", "missing 0", "no code", "zero tax", "correction", "rate",
+        "skipped", "changed", "unknown", "waiting",
+    ):  # fmt: skip
+        yield Screen(f"invoice, {name}", planted.path(name))
+    yield Screen("invoice, details open", planted.path("two lines"), then=_unfold)
+
+
+def _support(planted: Planted) -> Iterator[Screen]:
+    yield Screen("support", "/support", SUPPORT)
+    yield Screen("support, found", "/support?q=2026-011", SUPPORT)
+    yield Screen("support, nothing found", "/support?q=xyzxyz", SUPPORT)
+    unvisited = f"/support/spaces/{planted.empty.subdomain}"
+    yield Screen("support, reason", unvisited, SUPPORT)
+    yield Screen("support, no reason", unvisited, SUPPORT, then=_no_reason)
+    visited = f"/support/spaces/{planted.full.subdomain}"
+    yield Screen("support, space", visited, SUPPORT, then=give_reason)
+    invoice = f"{visited}/invoices/{planted.invoices['missing 0']['data']['id']}"
+    yield Screen("support, invoice", invoice, SUPPORT, then=give_reason)
+
+
+def _open_help(person: Person) -> None:
+    person.page.get_by_text(person.words["where"]).click()
+
+
+def _save(person: Person) -> None:
+    person.page.locator("main form button[type=submit]").first.click()
+    expect(person.page.locator("#api_token[aria-invalid=true]")).to_be_visible()
+
+
+def _enter_wrong_token(person: Person) -> None:
+    person.page.get_by_label(person.words["token"], exact=True).fill(WRONG_TOKEN)
+    person.page.get_by_label(person.words["days"]).fill("30")
+    person.page.locator("main form button[type=submit]").first.click()
+    expect(person.page.get_by_text(person.words["refused"]).first).to_be_visible()
+
+
+def _unfold(person: Person) -> None:
+    person.page.evaluate(
+        "() => document.querySelectorAll('main details').forEach((one) => { one.open = true; })"
+    )
+
+
+def give_reason(person: Person) -> None:
+    """Say why support looks, where it is asked."""
+    field = person.page.get_by_label(person.words["reason"])
+    if field.count():
+        field.fill("Ticket 4711")
+        person.button("open to read").click()
+    expect(person.page.locator(".support-bar")).to_contain_text("Ticket 4711")
+
+
+def _no_reason(person: Person) -> None:
+    person.button("open to read").click()
+    expect(person.page.locator("[aria-invalid=true]")).to_be_visible()
+
+
+def _wrong_name(person: Person) -> None:
+    person.page.locator("main input[name=name]").fill("Sonstwo")
+    person.page.locator("main form button[type=submit]").first.click()
+    expect(person.page.locator("[aria-invalid=true]")).to_be_visible()
+
+
+def _preview(person: Person) -> None:
+    for box in person.page.locator("input[name=pick]").all()[:4]:
+        box.check()
+    person.page.locator("#batch button[name=ticked]").click()
+    expect(person.page.locator("[data-batch-state=draft]")).to_be_visible()
+
+
+def _retry_all(person: Person) -> None:
+    person.page.locator("#batch button[name=all]").click()
+    person.page.locator("[data-batch-state=draft] button.primary").click()
+    expect(person.page.locator("[data-batch-state=done]")).to_be_visible(timeout=20_000)
+
+
+def _let_issue(planted: Planted) -> Callable[[Person], None]:
+    def act(person: Person) -> None:
+        person.page.clock.install()
+        person.page.reload()
+        planted.lively.issue_one_more()
+        pill = person.page.locator("#log-new a")
+        for _ in range(20):
+            person.later(5)
+            person.page.wait_for_timeout(200)
+            if pill.count():
+                break
+        expect(pill).to_be_visible()
+
+    return act
+
+
+def _lose_connection(person: Person) -> None:
+    person.page.clock.install()
+    person.page.reload()
+    with person.offline():
+        person.later(6)
+        expect(person.page.locator("#live-lost")).to_be_visible()
+
+
+def _pause(person: Person) -> None:
+    person.button("pause").click()
