@@ -13,7 +13,7 @@ INVOICES ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check lint format types imports templates translations \
-	test-postgres faults faults-short storm browser audit lock clean
+	test-postgres faults faults-short storm browser screenshots audit lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F'  ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -92,7 +92,12 @@ storm: setup ## faults at random: SEED=n INVOICES=1000, SECONDS=n spreads them o
 	@$(PY) -m tests.faults.storm --seed $(SEED) --invoices $(INVOICES) $(if $(SECONDS),--seconds $(SECONDS))
 
 browser: .venv/browser translations ## the tests in a real Chromium (CHROMIUM=path, default: on PATH)
-	$(PY) -m pytest -q -m browser $(ARGS)
+	@tools/browser.sh
+	$(PY) -m pytest -q -m browser tests/browser $(ARGS)
+
+screenshots: .venv/browser translations ## every page in every state into var/screenshots/
+	@tools/browser.sh
+	@$(PY) -m tests.browser.screenshots
 
 # Universal: one lock for every system and for Python 3.11 and newer.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
