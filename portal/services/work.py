@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
+from sqlalchemy import select
 
 from portal.cobot.records import Invoice
 from portal.core import core
@@ -81,6 +82,10 @@ class Edge(StrEnum):
     MEMBER_DONE = "member_done"
 
 
+BEFORE_A_WRITE = {Edge.SENDING, Edge.CONTACT_SENDING}
+"""What is committed here cannot be undone by anybody: a receipt or a contact is made next."""
+
+
 @dataclass
 class Parked:
     """What was read of an invoice: kept in the process while it waits for our own budget of calls,
@@ -137,8 +142,22 @@ class Work:
 
         `edge` names the place; it is logged, and the tests of faults stop a worker there.
         """
+        if edge in BEFORE_A_WRITE:
+            self._leave_if_disconnected()
         self.lock.confirm()
         db.session.commit()
+
+    def _leave_if_disconnected(self) -> None:
+        """Leave when an admin disconnected the space or changed its token since this drain began.
+
+        The history line of this transaction holds the space's row, so nobody can do so meanwhile.
+        """
+        now = db.session.execute(
+            select(Space.connected_at, Space.sevdesk_token_key).where(Space.id == self.space.id)
+        ).one()
+        if now.connected_at is None or now.sevdesk_token_key != self.space.sevdesk_token_key:
+            db.session.rollback()
+            raise LeaveSpace(utcnow())
 
     def survive(self, row: InvoiceSync | MemberSync, error: Exception) -> None:
         """Take a fault of our own out of the way: no row may hold up those behind it.

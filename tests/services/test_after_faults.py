@@ -18,6 +18,7 @@ from portal.models import Budget, InvoiceSync, Space, State
 from portal.services import budgets, catchup, connection, inbox, pauses
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
+from portal.services.work import Edge, Work
 from tests.services.conftest import (
     TOKEN,
     Json,
@@ -173,6 +174,22 @@ def test_a_receipt_that_stands_in_sevdesk_already_is_taken_over(
     work(alpha)
     assert (row_of(made).state, row_of(made).was_adopted) == (State.SYNCED, True)
     assert len(remote.sevdesk()["vouchers"]) == 1
+
+
+def test_nothing_is_written_once_the_space_is_disconnected(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Work.commit
+
+    def commit_and_disconnect(self: Work, edge: Edge) -> None:
+        commit(self, edge)
+        if edge == Edge.UPLOADED:
+            connection.disconnect(alpha, admin=admin_named("owner"))
+
+    monkeypatch.setattr(Work, "commit", commit_and_disconnect)
+    made = sync(remote, alpha, debitor=XYZ)
+    assert remote.sevdesk()["vouchers"] == []
+    assert row_of(made).state == State.WAITING
 
 
 def test_a_postgres_that_does_not_answer_is_given_up_after_seconds() -> None:
