@@ -288,8 +288,9 @@ def _allows(index: AccountIndex, params: dict[str, Any]) -> bool | None:
 def _index(space: Space, *, anew: bool) -> AccountIndex | None:
     if not anew:
         return charts.last_index(space)
-    remotes = _patient(space)
-    return charts.index_of(space, remotes, younger_than=timedelta(0))
+    charts.doubt(space)
+    db.session.commit()
+    return charts.index_of(space, _patient(space))
 
 
 def _has_cost_centre(space: Space, *, anew: bool) -> bool | None:
