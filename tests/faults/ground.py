@@ -38,6 +38,8 @@ QUICK = {
 }
 """Settings, all of them documented, that make the waiting short."""
 FREE = ("--cobot-per-minute", "0", "--webhook-backoff", "0.5,0.5,1,1,2,2,4,4,8,8")
+MEANWHILE_SECONDS = 2
+MANY = 50
 
 
 class Ground(Stack):
@@ -194,21 +196,24 @@ class Ground(Stack):
         numbers: Collection[str] | str,
         state: str = "synced",
         *,
-        seconds: float = 30,
+        seconds: float = 60,
         meanwhile: Callable[[], object] = lambda: None,
     ) -> None:
-        """Wait until these invoices have the state."""
+        """Wait until these invoices have the state; `meanwhile` is called every few seconds."""
         wanted = {numbers} if isinstance(numbers, str) else set(numbers)
+        last = time.monotonic()
 
         def is_so() -> bool:
-            meanwhile()
-            rows = {one["number"]: one["state"] for one in self.rows(subdomain)}
-            return all(rows.get(number) == state for number in wanted)
+            nonlocal last
+            if time.monotonic() - last > MEANWHILE_SECONDS:
+                meanwhile()
+                last = time.monotonic()
+            return wanted <= self._in_state(subdomain, state)
 
+        what = f"{sorted(wanted)[:5]} to be {state}"
         try:
-            self.wait_until(
-                is_so, f"{sorted(wanted)[:5]} to be {state}", seconds=seconds, every=0.2
-            )
+            every = 0.2 if len(wanted) < MANY else 1
+            self.wait_until(is_so, what, seconds=seconds, every=every)
         except Exception as err:
             states = [
                 (one["number"], one["state"], one["step"], one["cause_code"], one["next_try_at"])
@@ -216,6 +221,15 @@ class Ground(Stack):
                 if one["state"] != state
             ]
             raise AssertionError(f"{len(states)} are not {state}: {states[:5]}\n{err}") from err
+
+    def _in_state(self, subdomain: str, state: str) -> set[str]:
+        found = self.database.rows(
+            "SELECT i.number FROM invoice_sync i JOIN space s ON s.id = i.space_id"
+            " WHERE s.subdomain = :name AND i.state = :state",
+            name=subdomain,
+            state=state,
+        )
+        return {one["number"] for one in found}
 
     def a_minute_passes(self) -> None:
         """Let a woken space that no worker looked at be woken again now instead of in a minute."""

@@ -30,7 +30,7 @@ SAVE = "/Voucher/Factory/saveVoucher"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 def test_f21_sevdesk_is_down_with_a_thousand_invoices(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -51,7 +51,7 @@ def test_f21_sevdesk_is_down_with_a_thousand_invoices(
         assert len(tried) <= 3 * 3 * 60, len(tried)
         assert {one["state"] for one in ground.rows("f21")} == {"waiting"}
         ground.control("DELETE", f"/faults/{fault}")
-        ground.ends("f21", numbers, seconds=300, meanwhile=ground.a_minute_passes)
+        ground.ends("f21", numbers, seconds=500, meanwhile=ground.a_minute_passes)
         ground.check("f21")
         booked = [one["description"] for one in ground.sevdesk(token_of("f21"))["vouchers"]]
         places = [int(number.rpartition("-")[2]) for number in booked]
@@ -194,7 +194,7 @@ def test_f35_the_database_is_locked(ground: Ground, space: str) -> None:
             connection.commit()
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            connection.execute(text("LOCK TABLE inbox_event, invoice_sync IN EXCLUSIVE MODE"))
+            connection.execute(text("LOCK TABLE inbox_event IN EXCLUSIVE MODE"))
         answer = pool.submit(ground.send_hook, hook, space, made)
         wait_for(lambda: time.monotonic() - begun > 12, "12 s", seconds=20)
         connection.rollback()
@@ -287,13 +287,13 @@ def test_f39_restored_from_a_backup(tmp_path_factory: pytest.TempPathFactory) ->
         with _portal_is_down(ground):
             _copy(ground, "backup")
         later = ground.invoices("f39", 15, "F39-new", **today)
-        ground.ends("f39", later, seconds=60, meanwhile=ground.a_minute_passes)
+        ground.ends("f39", later, seconds=150, meanwhile=ground.a_minute_passes)
         after = ground.last_call()
         with _portal_is_down(ground):
             _put_back(ground, "backup")
         assert len(ground.rows("f39")) == 5
         ground.catch_up_again("f39")
-        ground.ends("f39", [*numbers, *later], seconds=60, meanwhile=ground.a_minute_passes)
+        ground.ends("f39", [*numbers, *later], seconds=150, meanwhile=ground.a_minute_passes)
         assert ground.writes("f39", after) == []
         ground.check("f39", without={"I1"})
 

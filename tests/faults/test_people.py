@@ -228,7 +228,7 @@ def test_f31_disconnected_in_the_middle(ground: Ground, space: str) -> None:
     )
     ground.connect(space)
     ground.catch_up_again(space)
-    ground.ends(space, numbers, seconds=60, meanwhile=ground.a_minute_passes)
+    ground.ends(space, numbers, seconds=150, meanwhile=ground.a_minute_passes)
     ground.check(space, unannounced={"F31-late"} - {row["number"] for row in ground.rows(space)})
 
 
@@ -254,7 +254,7 @@ def test_f32_keys_rotated_and_removed_too_early(tmp_path_factory: pytest.TempPat
         numbers = ground.invoices(space, 40, "F32")
         ground.set_env(TOKEN_KEYS=f"{new},{old}")
         ground.restart()
-        ground.ends(space, numbers, seconds=60, meanwhile=ground.a_minute_passes)
+        ground.ends(space, numbers, seconds=150, meanwhile=ground.a_minute_passes)
         assert ground.space_row(space)["paused_at"] is None
 
         ground.set_env(TOKEN_KEYS=new)
@@ -276,7 +276,7 @@ def test_f32_keys_rotated_and_removed_too_early(tmp_path_factory: pytest.TempPat
         ground.set_env(TOKEN_KEYS=f"{new},{old}")
         ground.restart()
         ground.probe_now(space)
-        ground.ends(space, later, seconds=60, meanwhile=ground.a_minute_passes)
+        ground.ends(space, later, seconds=150, meanwhile=ground.a_minute_passes)
         ground.check(space)
 
 

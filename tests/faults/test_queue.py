@@ -12,7 +12,7 @@ WAITING = 500
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_f07_the_queue_is_emptied_with_500_waiting(ground: Ground, space: str) -> None:
     """FLUSHALL, three times, while 500 invoices wait.
 
@@ -24,7 +24,7 @@ def test_f07_the_queue_is_emptied_with_500_waiting(ground: Ground, space: str) -
             lambda done=done: _booked(ground, space) >= done, "some to be booked", seconds=120
         )
         ground.redis.flushall()
-    ground.ends(space, numbers, seconds=200, meanwhile=ground.a_minute_passes)
+    ground.ends(space, numbers, seconds=500, meanwhile=ground.a_minute_passes)
     ground.check(space)
 
 
@@ -39,7 +39,7 @@ def test_f08_the_queue_restarts_without_its_files(ground: Ground, space: str) ->
     for path in ground.folder.glob("appendonlydir"):
         shutil.rmtree(path)
     ground.start_again("valkey")
-    ground.ends(space, numbers, seconds=60, meanwhile=ground.a_minute_passes)
+    ground.ends(space, numbers, seconds=150, meanwhile=ground.a_minute_passes)
     ground.check(space)
 
 

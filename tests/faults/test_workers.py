@@ -56,7 +56,7 @@ def _lost_and_not_found(ground: Ground, space: str) -> None:
 
 def _member(ground: Ground, space: str) -> None:
     ground.control(
-        "POST", f"/cobot/spaces/{space}/memberships", member("mem-edge", "Mia Neumann", "77")
+        "POST", f"/cobot/spaces/{space}/memberships", member(f"mem-{space}", "Mia Neumann", "77")
     )
 
 
@@ -64,7 +64,7 @@ def _member_and_invoice(ground: Ground, space: str) -> None:
     """The invoice comes while the contact's answer is lost, so it lets the member go first."""
     ground.sevdesk_fault("reset_after_commit", "/Contact", space, method="POST")
     _member(ground, space)
-    ground.invoice(space, "E-1", debitor={"type": "memberships", "id": "mem-edge"})
+    ground.invoice(space, "E-1", debitor={"type": "memberships", "id": f"mem-{space}"})
 
 
 def _contact_gone(ground: Ground, space: str) -> None:
@@ -179,7 +179,7 @@ def _heals(ground: Ground, space: str, scenario: Scenario) -> None:
         assert len(mine) == 1, mine
         cobot = next(one for one in state["spaces"] if one["subdomain"] == space)
         [written] = [
-            one["customer_number"] for one in cobot["memberships"] if one["id"] == "mem-edge"
+            one["customer_number"] for one in cobot["memberships"] if one["id"] == f"mem-{space}"
         ]
         assert written == mine[0]["customerNumber"]
 
@@ -279,7 +279,7 @@ def test_f38_deployed_in_the_middle_of_a_burst(ground: Ground, space: str) -> No
     for name in names:
         ground.drop(name)
         ground.start_again(name)
-    ground.ends(space, numbers, seconds=60, meanwhile=ground.a_minute_passes)
+    ground.ends(space, numbers, seconds=150, meanwhile=ground.a_minute_passes)
     ground.wait_until(ground._is_ready, "the web server")
     ground.check(space)
 
