@@ -12,6 +12,7 @@ from redis import Redis
 from rq.utils import import_attribute
 from sqlalchemy import select
 
+from portal import cli_checks
 from portal.cli_up import up_command
 from portal.core import core
 from portal.crypto import new_key
@@ -33,7 +34,17 @@ history_group = AppGroup("history", help="The chains of history lines.")
 keys = AppGroup("keys", help="Keys that seal the tokens.")
 
 
-GROUPS = (rq, upkeep_group, spaces, space_group, invoice_group, history_group, sync_group, keys)
+GROUPS = (
+    rq,
+    upkeep_group,
+    spaces,
+    space_group,
+    invoice_group,
+    history_group,
+    sync_group,
+    keys,
+    *cli_checks.GROUPS,
+)
 
 
 def register_commands(app: Flask) -> None:
@@ -42,6 +53,8 @@ def register_commands(app: Flask) -> None:
         app.cli.add_command(group)
     app.cli.add_command(up_command)
     app.cli.add_command(prune_command)
+    for command in cli_checks.COMMANDS:
+        app.cli.add_command(command)
 
 
 @rq.command("worker")
