@@ -7,8 +7,8 @@ from portal.sync.taxes import ZERO_RATE_RULES
 from portal.sync.wording import TAX_RULES
 
 PARAMS = {
-    "a", "b", "code", "currency", "id", "message", "name", "number", "rate", "reason", "ref", "right",
-    "time",
+    "a", "b", "code", "currency", "id", "message", "name", "number", "rate", "reason",
+    "ref", "right", "time",
 }  # fmt: skip
 
 ENTRIES = pytest.mark.parametrize("entry", CATALOGUE.values(), ids=CATALOGUE)
