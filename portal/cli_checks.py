@@ -18,7 +18,7 @@ from portal.models import Space, Task
 from portal.services import backfill, mapping, member_import, month, rehearsal, task_runs, tasks
 from portal.services.drain import drain
 from portal.services.month_csv import CSV_HEAD, csv_rows
-from portal.services.rehearsal import Outcome
+from portal.services.rehearsal_outcome import Outcome
 
 ACTOR = "support:cli"
 

@@ -17,8 +17,9 @@ from portal.errors import BudgetExhausted, PermanentError
 from portal.models import InvoiceSync, Space, State, Task, TaskItem
 from portal.models.invoice import IN_WORK
 from portal.services import bodies, pauses, record, rehearsal, tasks
-from portal.services.rehearsal import KNOWN
-from portal.services.tasks import Look, TaskView
+from portal.services.rehearsal_outcome import KNOWN
+from portal.services.task_looks import Look
+from portal.services.tasks import TaskView
 from portal.services.work import LeaveSpace, Work
 
 KIND = "backfill"
@@ -53,7 +54,7 @@ def run(look: Look) -> None:
     _mark_known(look.task)
     to_do = _to_do(look.task)
     result = {"outcome": outcome.to_json(), "to_do": to_do}
-    tasks.finish_look(look, result, then_work=to_do > 0)
+    look.finish(result, then_work=to_do > 0)
 
 
 def start(space: Space, task: Task) -> bool:

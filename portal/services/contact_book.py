@@ -10,7 +10,7 @@ from flask import current_app
 
 from portal.models import InvoiceSync, Space
 from portal.services.clients import Remotes
-from portal.services.tasks import MOST_PAGES, Look
+from portal.services.task_looks import MOST_PAGES, Look
 from portal.services.work import Work
 from portal.sevdesk.records import Contact
 

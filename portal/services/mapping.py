@@ -19,7 +19,7 @@ from portal.database import db, utcnow
 from portal.models import Chart, Space, Task
 from portal.money import ZERO, to_cents
 from portal.services import charts, rehearsal, tasks
-from portal.services.tasks import Look
+from portal.services.task_looks import Look
 from portal.sync.accounts import AccountIndex, AccountMatch, fold_name, written_code
 from portal.sync.suggestions import Suggester, Suggestion
 from portal.sync.taxes import line_rate, percent
@@ -99,7 +99,7 @@ def run(look: Look) -> None:
         "without_code": without_code,
         "matches": {key: _outcome(index, facts["code"]) for key, facts in seen.items()},
     }
-    tasks.finish_look(look, result)
+    look.finish(result)
 
 
 def usage_of(

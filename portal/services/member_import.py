@@ -18,7 +18,8 @@ from portal.database import db, insert_or_update, utcnow
 from portal.models import MemberSync, Space, State, Task, TaskItem
 from portal.models.invoice import IN_WORK
 from portal.services import contact_book, record, tasks
-from portal.services.tasks import Look, TaskView
+from portal.services.task_looks import Look
+from portal.services.tasks import TaskView
 from portal.services.work import Work
 from portal.sync.member_matching import ContactFacts, MemberMatch, match_members
 
@@ -71,7 +72,7 @@ def run(look: Look) -> None:
     db.session.commit()
     counts = counts_of(look.task)
     result = {"counts": counts, "unreadable": len(unreadable)}
-    tasks.finish_look(look, result, then_work=any(counts.get(one) for one in _OPEN))
+    look.finish(result, then_work=any(counts.get(one) for one in _OPEN))
 
 
 def counts_of(task: Task) -> dict[str, int]:

@@ -18,7 +18,7 @@ from portal.errors import NotFound
 from portal.models import InvoiceSync, Space, State, Task
 from portal.services import rehearsal, tasks
 from portal.services.month_report import MonthReport, compare, from_plain, to_plain
-from portal.services.tasks import Look
+from portal.services.task_looks import Look
 
 KIND = "month"
 BOOKED = (State.SYNCED, State.MISMATCHED)
@@ -81,7 +81,7 @@ def run(look: Look) -> None:
             if other is not None:
                 moved[cobot_id] = other
     report = compare(first, invoices, unreadable, rows, vouchers, moved)
-    tasks.finish_look(look, {"report": to_plain(report)})
+    look.finish({"report": to_plain(report)})
 
 
 def _invoice(look: Look, cobot_id: str) -> Invoice | None:

@@ -5,10 +5,9 @@ Bodies come from Cobot's list, contacts and receipts from sevdesk's lists: GETs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import delete, insert, select
@@ -17,12 +16,12 @@ from portal.cobot.records import Invoice
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import DebtorLink, InvoiceSync, MemberSync, Space, State, Task, TaskItem
-from portal.money import ZERO, to_cents
+from portal.money import to_cents
 from portal.services import charts, contact_book, looks, tasks
 from portal.services.contact_book import ContactBook
-from portal.services.groups import group_params
+from portal.services.rehearsal_outcome import KNOWN, Outcome, summed_up
 from portal.services.settings_of import voucher_settings
-from portal.services.tasks import Look
+from portal.services.task_looks import Look
 from portal.sevdesk.records import Voucher
 from portal.sync.accounts import AccountIndex
 from portal.sync.causes import Cause
@@ -33,10 +32,7 @@ from portal.sync.vouchers import plan_voucher, supplier_name
 DAYS = 31
 AROUND = timedelta(days=366)
 """So far around the window a receipt of the same number is looked for."""
-KNOWN = "known"
-"""The verdict for an invoice that this portal has a row of: it runs, or ran, by itself."""
 INSERT = 500
-_SUMS = ("gross", "ok_gross", "without_contact_gross", "failed_gross")
 
 
 @dataclass(frozen=True)
@@ -48,63 +44,6 @@ class Verdict:
     causes: tuple[Cause, ...] = ()
     was_there: bool = False
     contact_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Group:
-    """Invoices that would end alike."""
-
-    verdict: str
-    cause: str | None
-    params: dict[str, str]
-    count: int
-    gross: Decimal
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a rehearsal found: "41 of 44 would be transferred", and what is in the way."""
-
-    total: int
-    gross: Decimal
-    ok: int
-    """Would have a receipt with its contact."""
-    ok_gross: Decimal
-    without_contact: int
-    without_contact_gross: Decimal
-    failed: int
-    failed_gross: Decimal
-    skipped: int
-    known: int
-    was_there: int
-    groups: tuple[Group, ...]
-    unreadable: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name in _SUMS:
-            plain[name] = str(plain[name])
-        plain["groups"] = [
-            {
-                "verdict": group.verdict,
-                "cause": group.cause,
-                "params": group.params,
-                "count": group.count,
-                "gross": str(group.gross),
-            }
-            for group in self.groups
-        ]
-        return plain
-
-    @classmethod
-    def from_json(cls, plain: dict[str, Any]) -> Outcome:
-        changed = dict(plain)
-        for name in _SUMS:
-            changed[name] = Decimal(plain[name])
-        changed["groups"] = tuple(
-            Group(**{**group, "gross": Decimal(group["gross"])}) for group in plain["groups"]
-        )
-        return cls(**{name: changed[name] for name in cls.__dataclass_fields__ if name in changed})
 
 
 @dataclass
@@ -143,7 +82,7 @@ def outcome_of(task: Task) -> Outcome | None:
 def run(look: Look) -> None:
     """Do the rehearsal. Raises RemoteError, TaskStopped; then it may be run again."""
     outcome = rehearse(look)
-    tasks.finish_look(look, {"outcome": outcome.to_json()})
+    look.finish({"outcome": outcome.to_json()})
 
 
 def rehearse(look: Look) -> Outcome:
@@ -209,44 +148,6 @@ def judge(context: Context, invoice: Invoice) -> Verdict:
         cause = Cause("number_taken", {"id": hits[0].id, "number": plan.number})
         return Verdict(State.FAILED, cause, (cause,))
     return Verdict(state, no_contact, contact_id=contact_id)
-
-
-def summed_up(rows: Iterable[dict[str, Any]]) -> Outcome:
-    """Add the items up by how they would end."""
-    groups: dict[tuple[str, str | None, str], list[Any]] = {}
-    counts: dict[str, int] = {}
-    sums: dict[str, Decimal] = {}
-    was_there = unreadable = 0
-    for row in rows:
-        verdict, gross = row["verdict"], row["gross"] or ZERO
-        counts[verdict] = counts.get(verdict, 0) + 1
-        sums[verdict] = sums.get(verdict, ZERO) + gross
-        was_there += bool(row["facts"].get("was_there"))
-        unreadable += bool(row["facts"].get("unreadable"))
-        key, params = group_params(row["cause_code"], row["cause_params"])
-        group = groups.setdefault((verdict, row["cause_code"], key), [params, 0, ZERO])
-        group[1] += 1
-        group[2] += gross
-    return Outcome(
-        total=sum(counts.values()),
-        gross=sum(sums.values(), ZERO),
-        ok=counts.get(State.SYNCED, 0),
-        ok_gross=sums.get(State.SYNCED, ZERO),
-        without_contact=counts.get(State.MISMATCHED, 0),
-        without_contact_gross=sums.get(State.MISMATCHED, ZERO),
-        failed=counts.get(State.FAILED, 0),
-        failed_gross=sums.get(State.FAILED, ZERO),
-        skipped=counts.get(State.SKIPPED, 0),
-        known=counts.get(KNOWN, 0),
-        was_there=was_there,
-        groups=tuple(
-            Group(verdict, cause, params, count, gross)
-            for (verdict, cause, _), (params, count, gross) in sorted(
-                groups.items(), key=lambda item: (item[0][0] != State.FAILED, -item[1][1])
-            )
-        ),
-        unreadable=unreadable,
-    )
 
 
 def _context(look: Look, first: date, last: date) -> Context:

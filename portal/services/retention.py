@@ -27,6 +27,7 @@ from portal.models import (
     SpaceAdmin,
     State,
     StateCount,
+    Task,
 )
 from portal.services import record
 
@@ -89,6 +90,7 @@ def delete_space(space: Space) -> int:
             AccountMapping,
             DebtorLink,
             SpaceAdmin,
+            Task,
         ):
             db.session.execute(delete(model).where(model.space_id == space.id))
         space.name = ""

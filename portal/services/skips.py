@@ -36,7 +36,10 @@ def skip(space: Space, cobot_invoice_ids: Sequence[str], reason: str, *, actor: 
     said = " ".join(reason.split())[:LONGEST_REASON]
     if not said:
         raise ValueError("a reason is needed")
-    with space_lock(space.id) as lock:
+    space_id = space.id
+    # The lock has a connection of its own, which would wait for what this one has begun.
+    db.session.commit()
+    with space_lock(space_id) as lock:
         # While a worker is in the space, one of the waiting ones may be just going out.
         states = (State.FAILED,) if lock is None else (State.FAILED, State.WAITING)
         rows = [

@@ -34,7 +34,7 @@ from portal.services import (
     work,
 )
 from portal.services.locks import task_lock
-from portal.services.tasks import Look, TaskStopped
+from portal.services.task_looks import Look, TaskStopped, forget_memory, memory_of
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ def _run(task_id: int) -> None:
     try:
         remotes = clients.remotes_of(space)
         db.session.commit()
-        RUNS[task.kind](Look(task, space, remotes, tasks.memory_of(task)))
+        RUNS[task.kind](Look(task, space, remotes, memory_of(task)))
     except TaskStopped:
         db.session.rollback()
     except SealBroken:
@@ -109,7 +109,7 @@ def _run(task_id: int) -> None:
         log.exception("unexpected error", space=space.id, task=task.id, exc_info=err)
         tasks.fail(task, "unexpected")
     else:
-        tasks.forget_memory(task)
+        forget_memory(task)
 
 
 def _answer(task: Task, space: Space, error: RemoteError) -> None:

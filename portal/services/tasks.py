@@ -1,20 +1,16 @@
 """Checks, rehearsals, imports and backfills: begun by a person, carried on by workers.
 
-All of it stands in the database. A look (the reading part) may be broken off anywhere and begins
-again; what it has read is kept in the process meanwhile, so that a used-up budget costs no call
-twice.
+All of it stands in the database: closing the page, a restart, an empty queue change nothing.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from flask import current_app
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -23,15 +19,11 @@ from portal.database import db, utcnow
 from portal.errors import PortalError
 from portal.models import Space, Task, TaskItem
 from portal.services import pauses, record
-from portal.services.clients import Remotes
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-MOST_PAGES = 500
-MEMORY_SECONDS = 900
-"""What a look has read is not older than this when it ends."""
 KEEP_ITEMS = timedelta(days=30)
 LOOK_WHILE_PAUSED = (pauses.CHECK_FIRST, pauses.BY_HAND)
 """Pauses during which both sides may still be read."""
@@ -42,10 +34,6 @@ MEASURED_FROM = 5
 
 class TaskOpen(PortalError):
     """Work of this kind runs already in this space: one at a time."""
-
-
-class TaskStopped(PortalError):
-    """Somebody paused or cancelled the task while a worker was on it."""
 
 
 @dataclass(frozen=True)
@@ -78,46 +66,6 @@ class TaskView:
         return self.finished_at is None
 
 
-@dataclass
-class Look:
-    """The reading part of a task in one worker: every call is made once."""
-
-    task: Task
-    space: Space
-    remotes: Remotes
-    memory: dict[Hashable, Any]
-
-    def once(self, key: Hashable, read: Callable[[], T]) -> T:
-        """Return what was read under this key, reading it now if it was not. Raises TaskStopped."""
-        if key not in self.memory:
-            self.stop_if_unwanted()
-            self.memory[key] = read()
-        found: T = self.memory[key]
-        return found
-
-    def pages(self, key: str, read: Callable[[int], tuple[Sequence[T], bool]]) -> list[T]:
-        """Return all rows of a list that comes in pages from 0; `read` says which is the last."""
-        found: list[T] = []
-        for page in range(MOST_PAGES):
-            rows, is_last = self.once((key, page), lambda page=page: read(page))  # type: ignore[misc]
-            found += rows
-            if is_last:
-                break
-        return found
-
-    def stop_if_unwanted(self) -> None:
-        db.session.commit()
-        state = db.session.scalar(select(Task.state).where(Task.id == self.task.id))
-        db.session.commit()
-        if state != "running":
-            raise TaskStopped
-
-    def tell(self, done: int, total: int) -> None:
-        """Keep how far the look got. Commits."""
-        self.task.done, self.task.total = done, total
-        db.session.commit()
-
-
 def begin(
     space: Space,
     kind: str,
@@ -135,7 +83,7 @@ def begin(
         if earlier.phase == "work":
             db.session.rollback()
             raise TaskOpen(kind)
-        _finish(earlier, "cancelled")
+        finish(earlier, "cancelled")
         db.session.flush()
     task = Task(
         space_id=space.id,
@@ -280,35 +228,21 @@ def cancel(task: Task, space: Space, *, actor: str) -> bool:
         db.session.rollback()
         return False
     was_work = task.phase == "work"
-    _finish(task, "cancelled")
+    finish(task, "cancelled")
     if was_work:
         record.note(space.id, f"{task.kind}_cancelled", "done", actor=actor)
     db.session.commit()
     return True
 
 
-def finish_look(look: Look, result: dict[str, Any], *, then_work: bool = False) -> None:
-    """Keep what a look found; with `then_work` a person may start the work now. Commits."""
-    look.stop_if_unwanted()
-    task = look.task
-    task.result = result
-    task.next_try_at = None
-    task.cause_code = None
-    task.done = task.total
-    if then_work:
-        task.state = "ready"
-    else:
-        _finish(task, "done")
-    db.session.commit()
-
-
 def finish_work(task: Task) -> None:
     """Nothing is left to take up. The caller commits."""
     record.note(task.space_id, f"{task.kind}_done", "done", actor=task.actor, total=task.total)
-    _finish(task, "done")
+    finish(task, "done")
 
 
-def _finish(task: Task, state: str) -> None:
+def finish(task: Task, state: str) -> None:
+    """End a task. The caller commits."""
     task.state = state
     task.next_try_at = None
     task.finished_at = utcnow()
@@ -317,24 +251,8 @@ def _finish(task: Task, state: str) -> None:
 def fail(task: Task, code: str) -> None:
     """End a task that cannot go on. Commits."""
     task.cause_code = code
-    _finish(task, "failed")
+    finish(task, "failed")
     db.session.commit()
-
-
-def memory_of(task: Task) -> dict[Hashable, Any]:
-    """Return what this process has read for a task and may use again."""
-    kept: dict[int, tuple[float, dict[Hashable, Any]]] = current_app.extensions.setdefault(
-        "portal_task_memory", {}
-    )
-    now = time.monotonic()
-    for old in [key for key, (at, _) in kept.items() if now - at > MEMORY_SECONDS]:
-        del kept[old]
-    return kept.setdefault(task.id, (now, {}))[1]
-
-
-def forget_memory(task: Task) -> None:
-    """Drop what was read for a task: it ended."""
-    current_app.extensions.get("portal_task_memory", {}).pop(task.id, None)
 
 
 def has_work(space_id: int) -> bool:
@@ -380,6 +298,8 @@ def tidy() -> None:
 
 
 def _may_go_on(task: Task, space: Space) -> bool:
+    if not space.is_connected:
+        return False
     if not space.is_paused:
         return True
     return task.phase == "look" and space.pause_code in LOOK_WHILE_PAUSED

@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
-from portal.answers import each, mapping, rows, text, text_or_none
+from portal.answers import each, mapping, text
 from portal.errors import NotFound, OutcomeUnknown, Rejected, TemporaryError
+from portal.sevdesk import shapes
 from portal.sevdesk.records import (
     AddressDraft,
     BookingAccount,
@@ -119,7 +120,7 @@ class SevdeskClient:
             "contact[objectName]": "Contact",
             "type": "EMAIL",
         }
-        found = self._all("/CommunicationWay", params, _email)
+        found = self._all("/CommunicationWay", params, shapes.email)
         return tuple(address for owner, address in found if address and owner == contact_id)
 
     def find_contacts_by_email(self, email: str) -> tuple[Contact, ...]:
@@ -127,7 +128,7 @@ class SevdeskClient:
 
         The filter `value` is not documented. API: GET /CommunicationWay, GET /Contact/{contactId}
         """
-        found = self._all("/CommunicationWay", {"type": "EMAIL", "value": email}, _email)
+        found = self._all("/CommunicationWay", {"type": "EMAIL", "value": email}, shapes.email)
         wanted = email.strip().casefold()
         owners = dict.fromkeys(owner for owner, address in found if address.casefold() == wanted)
         contacts = (self.contact(owner) for owner in owners if owner)
@@ -153,7 +154,7 @@ class SevdeskClient:
 
         API: GET /CommunicationWay
         """
-        found, is_last = self._page("/CommunicationWay", {"type": "EMAIL"}, _email, page)
+        found, is_last = self._page("/CommunicationWay", {"type": "EMAIL"}, shapes.email, page)
         return tuple((owner, address) for owner, address in found if owner), is_last
 
     def post_codes_page(self, page: int) -> tuple[tuple[tuple[str, str], ...], bool]:
@@ -161,7 +162,7 @@ class SevdeskClient:
 
         API: GET /ContactAddress
         """
-        found, is_last = self._page("/ContactAddress", {}, _post_code, page)
+        found, is_last = self._page("/ContactAddress", {}, shapes.post_code, page)
         return tuple((owner, code) for owner, code in found if owner), is_last
 
     def next_customer_number(self) -> str:
@@ -176,7 +177,7 @@ class SevdeskClient:
         """Make a contact; read it back, sevdesk may give another number. API: POST /Contact"""
 
         def made(reply: Any) -> Contact:
-            return Contact.from_json(_first(objects(reply)))
+            return Contact.from_json(shapes.first(objects(reply)))
 
         return self._transport.post(
             "/Contact", endpoint="POST /Contact", json=draft.to_json(), shape=made
@@ -213,7 +214,7 @@ class SevdeskClient:
         code = code.strip().casefold()
         if code not in self._country_ids:
             try:
-                found = self._all("/StaticCountry", {"code": code}, _country)
+                found = self._all("/StaticCountry", {"code": code}, shapes.country)
             except (NotFound, Rejected):
                 found = ()
             same = [(id_, name) for id_, its_code, name in found if its_code == code]
@@ -235,7 +236,7 @@ class SevdeskClient:
                 "/Voucher/Factory/uploadTempFile",
                 endpoint="POST /Voucher/Factory/uploadTempFile",
                 files={"file": (name, pdf, "application/pdf")},
-                shape=_uploaded,
+                shape=shapes.uploaded,
             )
         except OutcomeUnknown as err:
             lost = err
@@ -328,7 +329,7 @@ class SevdeskClient:
         """Return one object. sevdesk says 400 as well as 404 for one that is not there."""
 
         def shape(found: Any) -> T | None:
-            return None if found in ([], [None]) else make(_first(found))
+            return None if found in ([], [None]) else make(shapes.first(found))
 
         try:
             return self._get(path, template=template, shape=shape)
@@ -356,38 +357,3 @@ class SevdeskClient:
         paging = {"limit": str(PAGE_SIZE), "offset": str(page * PAGE_SIZE)}
         some = self._get(path, {**params, **paging}, lambda got: each(got, "objects", make))
         return some, len(some) < PAGE_SIZE
-
-
-def _first(found: Any) -> Any:
-    """Return the one object that sevdesk wraps in a list or not."""
-    if not isinstance(found, list):
-        return found
-    return next(iter(rows(found, "objects")), None)
-
-
-def _uploaded(reply: Any) -> str:
-    return text(mapping(objects(reply), "objects").get("filename"), "objects.filename")
-
-
-def _email(row: Any) -> tuple[str, str]:
-    """Return owner and address of a row; two empty texts where it is no e-mail address."""
-    row = mapping(row, "communicationWay")
-    owner = row.get("contact")
-    owner_id = text_or_none(owner.get("id")) if isinstance(owner, Mapping) else None
-    address = text_or_none(row.get("value")) if row.get("type") == "EMAIL" else None
-    return (owner_id, address) if owner_id and address else ("", "")
-
-
-def _post_code(row: Any) -> tuple[str, str]:
-    """Return owner and post code of an address; two empty texts where it has none."""
-    row = mapping(row, "contactAddress")
-    owner = row.get("contact")
-    owner_id = text_or_none(owner.get("id")) if isinstance(owner, Mapping) else None
-    code = text_or_none(row.get("zip"))
-    return (owner_id, code) if owner_id and code else ("", "")
-
-
-def _country(row: Any) -> tuple[str, str, str]:
-    row = mapping(row, "country")
-    code = text_or_none(row.get("code")) or ""
-    return text(row.get("id"), "id"), code.casefold(), text_or_none(row.get("nameEn")) or ""

@@ -65,7 +65,16 @@ def test_a_worker_started_in_any_way_runs_our_jobs(
     assert queue.redis.get("portal:wake:drain:1") is None
 
 
-@pytest.mark.parametrize("name", [jobqueue.DRAIN_JOB, jobqueue.CATCH_UP_JOB, cli.WORKER_CLASS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        jobqueue.DRAIN_JOB,
+        jobqueue.CATCH_UP_JOB,
+        jobqueue.TASKS_JOB,
+        jobqueue.HEAL_JOB,
+        cli.WORKER_CLASS,
+    ],
+)
 def test_every_dotted_name_leads_to_something(name: str) -> None:
     assert callable(import_attribute(name))
 

@@ -9,7 +9,7 @@ import pytest
 
 from portal.database import db
 from portal.models import Space, State
-from portal.services import connection, rehearsal, tasks
+from portal.services import connection, rehearsal, task_looks, task_runs, tasks
 from portal.services.connection import SevdeskSettings
 from tests.services.conftest import (
     TOKEN,
@@ -215,13 +215,11 @@ def test_a_rehearsal_survives_a_restart_and_a_dead_token(remote: Remote, alpha: 
     remote.invoice("alpha", number="1", items=[line()], debitor=XYZ)
     remote.fault("sevdesk", "status:401", path="/ReceiptGuidance*")
     task = rehearsal.start(alpha, actor="admin:owner")
-    from portal.services import task_runs
-
     task_runs.work_on(alpha.id)
     db.session.refresh(alpha)
     assert alpha.pause_code == "token_invalid"
     assert tasks.view(task, alpha).state == "paused"
-    tasks.forget_memory(task)  # as after a restart
+    task_looks.forget_memory(task)  # as after a restart
     alpha.paused_at = alpha.pause_code = alpha.probe_at = None
     db.session.commit()
     assert items_of(ended(task)) == {"1": ("synced", None)}
