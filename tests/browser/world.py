@@ -89,11 +89,11 @@ class Place:
         """Let Cobot issue an invoice with a number that was not used yet."""
         return self.issue(f"2026-9{next(NUMBERS):03}")
 
-    def add_account(self, name: str = NEW_CODE) -> None:
+    def add_account(self, name: str = NEW_CODE, place: int = 0) -> None:
         """Create the booking account in sevdesk, as a person there would."""
         account = {
-            "id": "3699",
-            "number": "4499",
+            "id": str(3700 + place),
+            "number": str(4500 + place),
             "name": name,
             "types": ["REVENUE"],
             "rules": {"1": [0, 7, 19]},
