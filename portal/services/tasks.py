@@ -201,7 +201,8 @@ def pause(task: Task, space: Space, *, actor: str) -> bool:
         db.session.rollback()
         return False
     task.state = "paused"
-    record.note(space.id, f"{task.kind}_paused", "done", actor=actor)
+    if task.phase == "work":
+        record.note(space.id, f"{task.kind}_paused", "done", actor=actor)
     db.session.commit()
     return True
 
@@ -214,7 +215,8 @@ def go_on(task: Task, space: Space, *, actor: str, done: int = 0) -> bool:
     task.state = "running"
     task.clock_at, task.clock_done = utcnow(), done
     task.next_try_at = utcnow() if task.phase == "look" else None
-    record.note(space.id, f"{task.kind}_resumed", "done", actor=actor)
+    if task.phase == "work":
+        record.note(space.id, f"{task.kind}_resumed", "done", actor=actor)
     space.wake_at = utcnow()
     db.session.commit()
     core().queue.work_on_tasks(space.id)
