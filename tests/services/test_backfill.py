@@ -173,7 +173,8 @@ def test_pause_go_on_and_cancel(remote: Remote, alpha: Space) -> None:
         )
     task = prepared(alpha)
     backfill.start(alpha, task)
-    drain(alpha.id, seconds=0.01)
+    while not states():
+        drain(alpha.id, seconds=0.02)
     assert backfill.pause(alpha, task, actor="admin:owner")
     drain_all(alpha)
     seen = backfill.progress(alpha, task)
@@ -181,7 +182,9 @@ def test_pause_go_on_and_cancel(remote: Remote, alpha: Space) -> None:
     with pytest.raises(tasks.TaskOpen):
         backfill.prepare(alpha, FIRST, LAST, actor="admin:owner")
     assert backfill.go_on(alpha, task, actor="admin:owner")
-    drain(alpha.id, seconds=0.01)
+    db.session.commit()
+    while sum(states().values()) == 10:
+        drain(alpha.id, seconds=0.02)
     assert backfill.cancel(alpha, task, actor="admin:owner")
     drain_all(alpha)
     assert states() == {"synced": 20}

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from portal.database import db
 from portal.models import MemberSync, Space, State, Task, TaskItem
 from portal.services import budgets, member_import
+from portal.services.drain import drain
 from tests.services.conftest import TOKEN, Remote, member_row
 from tests.services.looking import drain_all, ended, methods
 
@@ -116,9 +117,10 @@ def test_pause_and_cancel_leave_the_others_alone(remote: Remote, alpha: Space) -
     )
     task = preview(alpha)
     member_import.start(alpha, task)
-    from portal.services.drain import drain
-
-    drain(alpha.id, seconds=0.01)
+    while not db.session.scalars(select(MemberSync)).all():
+        db.session.commit()
+        drain(alpha.id, seconds=0.02)
+    db.session.commit()
     assert member_import.pause(alpha, task, actor="admin:owner")
     drain_all(alpha)
     taken = db.session.scalars(select(MemberSync)).all()
