@@ -33,7 +33,7 @@ from portal.views import (
 )
 from portal.views import log as log_views
 from portal.views.access import register_access
-from portal.views.protection import register_protection
+from portal.views.protection import register_origin_check, register_protection
 
 YEAR_SECONDS = 31_536_000
 
@@ -62,11 +62,11 @@ def create_app(config: Config | None = None) -> Flask:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
     app.extensions["babel"].locale_selector = languages.select_locale
     app.extensions["portal_cobot_login"] = register_cobot(app, core.config)
+    register_origin_check(app)
     register_access(app)
     register_protection(app)
     register_filters(app)
     errors.register_errors(app)
-    register_commands(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     register_commands(app)
@@ -79,6 +79,7 @@ def _for_all_templates() -> dict[str, Any]:
     admin = g.get("admin")
     return {
         "admin": admin,
+        "has_old_rights": g.get("has_old_rights", False),
         "is_support": admin is not None and is_support(admin),
         "locale": languages.select_locale(),
         "languages": languages.LANGUAGES,

@@ -219,18 +219,18 @@ def filter_query(filters: LogFilter) -> dict[str, str]:
 def shown_page(args: MultiDict[str, str]) -> Shown:
     """Return what the polling page says of itself: its rows, its age, whether it is the first."""
     return Shown(
-        ids=frozenset(args.getlist("row", type=_row_id)[:100]),
-        since=args.get("since", 0, type=_row_id),
+        ids=frozenset(args.getlist("row", type=row_id)[:100]),
+        since=args.get("since", 0, type=row_id),
         is_first=args.get("page") != "later",
     )
 
 
 def picked_rows(form: MultiDict[str, str]) -> list[int]:
     """Return the row ids of the invoices that were ticked."""
-    return form.getlist("pick", type=_row_id)
+    return form.getlist("pick", type=row_id)
 
 
-def _row_id(text: str) -> int:
+def row_id(text: str) -> int:
     """Return a row id. Raises ValueError for what no database would take as one."""
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise ValueError(text)

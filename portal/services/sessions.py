@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import CallbackDict
 
 from portal.core import core
@@ -17,16 +19,25 @@ from portal.crypto import SealBroken, digest
 from portal.database import begin_writing, db, reading_only, utcnow
 from portal.models import Admin, LoginSession
 
+log = structlog.get_logger(__name__)
+
 LIFE = timedelta(hours=24)
 """Longest life of a session, however busy."""
 IDLE = timedelta(hours=8)
 """Longest time without a visit."""
 TOUCH_EVERY = timedelta(minutes=5)
 """A visit moves the end of an idle session only so often: reading stays reading."""
+RIGHTS_TRY_EVERY = timedelta(minutes=1)
+"""While Cobot is away it is asked for the rights only so often."""
+RIGHTS_TRIED = "rights_tried_at"
 
 
 class ServerSession(CallbackDict[str, Any], SessionMixin):
-    """Flask's session; what it holds never reaches the browser."""
+    """Flask's session; what it holds never reaches the browser.
+
+    `is_unreadable` says that the database is away: who asks cannot be known now, and nothing of
+    this session is stored.
+    """
 
     def __init__(
         self,
@@ -35,6 +46,7 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         key: str | None = None,
         row: LoginSession | None = None,
         cobot_token: str | None = None,
+        is_unreadable: bool = False,
     ) -> None:
         def changed(session: CallbackDict[str, Any]) -> None:
             self.modified = True
@@ -45,19 +57,49 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         self.new = row is None
         self.key = key
         self.row_id = row.id if row else None
+        self.id_digest = row.id_digest if row else None
         self.admin_id = row.admin_id if row else None
         self.expires_at = row.expires_at if row else None
         self.created_at = row.created_at if row else None
+        self.rights_read_at = row.rights_read_at if row else None
         self.cobot_token = cobot_token
+        self.is_unreadable = is_unreadable
+        self.rights_were_read = False
         self.is_ended = False
 
     def start(self, admin: Admin, cobot_token: str) -> None:
-        """Sign a person in: a new id, so that one planted before the sign-in is worth nothing."""
+        """Sign a person in whose rights have just been read.
+
+        The id is new and the content empty: what was planted before the sign-in is worth nothing.
+        """
+        self.clear()
         self.key = None
         self.admin_id = admin.id
         self.cobot_token = cobot_token
-        self.created_at = None
+        self.rights_read_at = utcnow()
         self.modified = True
+
+    @property
+    def rights_age(self) -> timedelta:
+        """How long ago the person's rights were read from Cobot."""
+        return utcnow() - (self.rights_read_at or datetime.min.replace(tzinfo=UTC))
+
+    def note_rights_read(self) -> None:
+        """Keep that the rights have just been read; they hold for an hour from now on."""
+        self.rights_read_at = utcnow()
+        self.rights_were_read = True
+        self.modified = True
+        self.pop(RIGHTS_TRIED, None)
+
+    @property
+    def may_try_rights(self) -> bool:
+        """True unless Cobot was asked in vain a moment ago."""
+        tried = self.get(RIGHTS_TRIED)
+        return tried is None or utcnow() - datetime.fromisoformat(tried) >= RIGHTS_TRY_EVERY
+
+    def note_rights_tried(self) -> None:
+        """Keep that Cobot was asked in vain, so that not every page waits for it."""
+        self[RIGHTS_TRIED] = utcnow().isoformat()
 
     def end(self) -> None:
         """Sign out: the row goes away, the cookie with it."""
@@ -81,7 +123,12 @@ class DatabaseSessions(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> ServerSession:
         key = request.cookies.get(self.get_cookie_name(app))
-        row = _find(key) if key else None
+        try:
+            row = _find(key) if key else None
+        except SQLAlchemyError as err:
+            db.session.rollback()
+            log.error("session not read, the database is away", error=type(err).__name__)
+            return ServerSession(is_unreadable=True)
         if key is None or row is None or row.expires_at < utcnow():
             return ServerSession()
         try:
@@ -99,16 +146,20 @@ class DatabaseSessions(SessionInterface):
         assert isinstance(session, ServerSession)
         name = self.get_cookie_name(app)
         response.vary.add("Cookie")
+        if session.is_unreadable:
+            return
         if session.is_ended:
-            _delete(session.row_id)
+            _delete(session)
             response.delete_cookie(name, secure=self.get_cookie_secure(app), samesite="Lax")
             return
-        if not session.modified and not _wants_touch(session):
+        if session.key is not None:
+            if session.modified or _wants_touch(session):
+                _change(session, session.key)
             return
-        if session.new and not session and session.admin_id is None:
+        if not session.modified or (not session and session.admin_id is None):
             return
-        key = session.key or secrets.token_urlsafe(32)
-        _store(session, key)
+        key = secrets.token_urlsafe(32)
+        _add(session, key)
         response.set_cookie(
             name,
             key,
@@ -143,32 +194,61 @@ def _wants_touch(session: ServerSession) -> bool:
     return session.expires_at - utcnow() < IDLE - TOUCH_EVERY
 
 
-def _delete(row_id: int | None) -> None:
-    if row_id is None:
+def _own_row(session: ServerSession) -> Any:
+    """Return the condition for the row this session was read from, while it has the same id.
+
+    Another answer may have ended the session or signed a person in meanwhile; then no row fits.
+    """
+    return (LoginSession.id == session.row_id) & (LoginSession.id_digest == session.id_digest)
+
+
+def _delete(session: ServerSession) -> None:
+    if session.row_id is None:
         return
     _write_afresh()
-    db.session.execute(delete(LoginSession).where(LoginSession.id == row_id))
+    db.session.execute(delete(LoginSession).where(_own_row(session)))
     db.session.commit()
 
 
-def _store(session: ServerSession, key: str) -> None:
+def _add(session: ServerSession, key: str) -> None:
+    """Store a session under a new id; the row it had before the sign-in goes away."""
+    now = utcnow()
     _write_afresh()
-    row = db.session.get(LoginSession, session.row_id) if session.row_id else None
-    if row is None:
-        row = LoginSession(created_at=utcnow())
-        db.session.add(row)
-    elif session.key is None:
-        row.created_at = utcnow()
-    row.id_digest = digest(key)
-    row.admin_id = session.admin_id
-    row.sealed_content = core().sealer.seal(json.dumps(dict(session)), context=_context(key))
-    row.sealed_cobot_token = (
-        core().sealer.seal(session.cobot_token, context=_context(key) + "|cobot_token")
-        if session.cobot_token
-        else None
+    if session.row_id is not None:
+        db.session.execute(delete(LoginSession).where(_own_row(session)))
+    db.session.add(
+        LoginSession(
+            id_digest=digest(key),
+            admin_id=session.admin_id,
+            rights_read_at=session.rights_read_at,
+            sealed_content=_sealed_content(session, key),
+            sealed_cobot_token=(
+                core().sealer.seal(session.cobot_token, context=_context(key) + "|cobot_token")
+                if session.cobot_token
+                else None
+            ),
+            created_at=now,
+            expires_at=now + IDLE,
+        )
     )
-    row.expires_at = min(utcnow() + IDLE, row.created_at + LIFE)
     db.session.commit()
+
+
+def _change(session: ServerSession, key: str) -> None:
+    """Store what this answer changed of a session that still is; else nothing."""
+    assert session.created_at is not None
+    values: dict[str, Any] = {"expires_at": min(utcnow() + IDLE, session.created_at + LIFE)}
+    if session.modified:
+        values["sealed_content"] = _sealed_content(session, key)
+    if session.rights_were_read:
+        values["rights_read_at"] = session.rights_read_at
+    _write_afresh()
+    db.session.execute(update(LoginSession).where(_own_row(session)).values(values))
+    db.session.commit()
+
+
+def _sealed_content(session: ServerSession, key: str) -> bytes:
+    return core().sealer.seal(json.dumps(dict(session)), context=_context(key))
 
 
 def _write_afresh() -> None:

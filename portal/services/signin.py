@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from enum import StrEnum
 from typing import cast as as_type
 
+import structlog
 from flask import session
 from sqlalchemy import String, cast, delete, literal, select, update
 
 from portal.cobot.records import CobotSpace, CobotUser
-from portal.database import db, insert_or_update, utcnow
+from portal.database import begin_writing, db, insert_or_update, utcnow
+from portal.errors import Forbidden, RemoteError, TokenRefused
 from portal.models import Admin, Space, SpaceAdmin
 from portal.services import clients
 from portal.services.sessions import ServerSession
+
+log = structlog.get_logger(__name__)
+
+RIGHTS_HOLD = timedelta(hours=1)
+"""So long the rights of a session are taken as they were read from Cobot."""
+RIGHTS_HOLD_AWAY = timedelta(hours=2)
+"""So long while Cobot does not answer."""
+
+
+class Rights(StrEnum):
+    """How far the rights of a session may be trusted."""
+
+    CURRENT = "current"
+    OLD = "old"
+    """Older than an hour, and Cobot does not answer: they hold for one more."""
+    UNKNOWN = "unknown"
+    """Too old, and Cobot does not answer."""
+    GONE = "gone"
+    """Cobot no longer takes the person's token."""
 
 
 def sign_in(user_token: str) -> Admin:
@@ -21,8 +44,39 @@ def sign_in(user_token: str) -> Admin:
     """
     user = clients.cobot_with(user_token).user()
     admin = _remember(user)
+    admin.signed_in_at = utcnow()
     db.session.commit()
     return admin
+
+
+def read_rights() -> Rights:
+    """Read the rights of who is signed in anew when they are older than an hour.
+
+    Commits when it does; what the person may no longer see is gone from the database then.
+    """
+    signed_in = as_type(ServerSession, session)
+    if signed_in.rights_age < RIGHTS_HOLD:
+        return Rights.CURRENT
+    if signed_in.cobot_token is None:
+        return Rights.GONE
+    if signed_in.may_try_rights:
+        # Nothing may be locked while Cobot is asked, and the answer is written.
+        db.session.commit()
+        begin_writing()
+        try:
+            user = clients.cobot_with(signed_in.cobot_token).user()
+        except (TokenRefused, Forbidden):
+            log.info("session ended, Cobot no longer takes its token", admin=signed_in.admin_id)
+            return Rights.GONE
+        except RemoteError as err:
+            log.warning("rights not read, Cobot is away", admin=signed_in.admin_id, error=str(err))
+            signed_in.note_rights_tried()
+        else:
+            _remember(user)
+            db.session.commit()
+            signed_in.note_rights_read()
+            return Rights.CURRENT
+    return Rights.OLD if signed_in.rights_age < RIGHTS_HOLD_AWAY else Rights.UNKNOWN
 
 
 def admin_of_session() -> Admin | None:
@@ -46,7 +100,6 @@ def _remember(user: CobotUser) -> Admin:
         admin = Admin(cobot_user_id=user.id, email=user.email)
         db.session.add(admin)
     admin.email = user.email
-    admin.signed_in_at = utcnow()
     db.session.flush()
     space_ids = [_remember_space(found) for found in user.spaces]
     db.session.execute(

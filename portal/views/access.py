@@ -7,23 +7,45 @@ exist. Views below /support are for support staff. Others need somebody signed i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, current_app, g, make_response, redirect, render_template, request
+from flask import (
+    Flask,
+    abort,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from flask import url_for as flask_url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from portal.database import begin_reading, begin_writing, db
 from portal.models import Admin, Space
-from portal.services.signin import admin_of_session, space_of
+from portal.services.sessions import ServerSession
+from portal.services.signin import Rights, admin_of_session, read_rights, space_of
 from portal.services.support import is_support
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+
+class DatabaseAway(Exception):
+    """The session could not be read: who asks is not known."""
+
+
+class RightsUnknown(Exception):
+    """The rights are too old, and Cobot does not answer."""
+
+
 READING = {"GET", "HEAD", "OPTIONS"}
 MACHINE_ENDPOINTS = {"static", "webhooks.receive", "health.alive", "health.ready"}
+WITHOUT_RIGHTS = {"signin.logout"}
+"""Closed, but of no space: open also while the rights cannot be read."""
 SUPPORT = "support"
 """The blueprint of the support pages."""
 
@@ -72,8 +94,20 @@ def local_path(target: str | None) -> str | None:
         return None
     if any(ord(character) < 33 or character == "\\" for character in target):
         return None
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return None
     return None if parts.scheme or parts.netloc else target
+
+
+def path_of(address: str | None) -> str | None:
+    """Return path and query of an address that a browser sent along, None when it is none."""
+    try:
+        parts = urlsplit(address or "")
+    except ValueError:
+        return None
+    return local_path(parts._replace(scheme="", netloc="", fragment="").geturl())
 
 
 def guard() -> ResponseReturnValue | None:
@@ -81,8 +115,12 @@ def guard() -> ResponseReturnValue | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None:
         return None
+    if _holds_nul():
+        abort(400)
     if request.endpoint in MACHINE_ENDPOINTS:
         pass  # nobody signs in there
+    elif cast(ServerSession, session).is_unreadable:
+        raise DatabaseAway
     elif getattr(view, "is_public", False):
         admin_or_none()  # known or not, the page's head says so
     elif (refusal := _check(request.view_args or {})) is not None:
@@ -99,6 +137,8 @@ def _check(view_args: dict[str, Any]) -> ResponseReturnValue | None:
     admin = admin_or_none()
     if admin is None:
         return _to_login()
+    if request.endpoint not in WITHOUT_RIGHTS and (refusal := _check_rights()) is not None:
+        return refusal
     if request.blueprint == SUPPORT:
         if not is_support(admin):
             abort(404)
@@ -110,17 +150,38 @@ def _check(view_args: dict[str, Any]) -> ResponseReturnValue | None:
     return None
 
 
+def _check_rights() -> ResponseReturnValue | None:
+    """Have the person's rights read anew from Cobot when they have become old."""
+    rights = read_rights()
+    begin_reading()
+    if rights is Rights.GONE:
+        cast(ServerSession, session).end()
+        g.admin = None
+        return _to_login()
+    if rights is Rights.UNKNOWN:
+        raise RightsUnknown
+    g.has_old_rights = rights is Rights.OLD
+    return None
+
+
+def _holds_nul() -> bool:
+    """True when a NUL is sent: no name of anything holds one, and PostgreSQL takes none."""
+    sent = [request.path, *request.args.values()]
+    if request.method not in READING and request.endpoint not in MACHINE_ENDPOINTS:
+        sent.extend(text for texts in request.form.listvalues() for text in texts)
+    return any("\0" in text for text in sent)
+
+
 def _to_login() -> ResponseReturnValue:
     """Send to the sign-in; the page first asked for comes after it."""
     if request.method in READING:
         wanted: str | None = request.full_path.rstrip("?")
     else:
-        wanted = urlsplit(request.referrer or "").path
+        wanted = path_of(request.referrer)
     login = flask_url_for("signin.login", next=local_path(wanted))
     if not is_fragment():
         return redirect(login, 303)
-    page = local_path(urlsplit(request.headers.get("HX-Current-URL", "")).path)
-    login = flask_url_for("signin.login", next=page)
+    login = flask_url_for("signin.login", next=path_of(request.headers.get("HX-Current-URL")))
     answer = make_response(render_template("errors/_signed_out.html", login=login), 401)
     answer.headers["HX-Retarget"] = "#notice"
     answer.headers["HX-Reswap"] = "innerHTML"

@@ -7,12 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from portal.core import core
 from portal.views.access import local_path, public
+from portal.views.protection import check_token, csrf
 
 THEMES = ("auto", "light", "dark")
 COOKIE = "theme"
 YEAR_SECONDS = 31_536_000
 
 bp = Blueprint("appearance", __name__)
+csrf.exempt(bp)  # who is signed in must show the token all the same, see check_token
 
 
 def chosen_theme() -> str:
@@ -25,6 +27,7 @@ def chosen_theme() -> str:
 @public
 def choose() -> ResponseReturnValue:
     """Remember the choice in this browser; the server writes it into every page."""
+    check_token()
     answer = redirect(local_path(request.form.get("next")) or "/", 303)
     theme = request.form.get("theme")
     if theme in THEMES:

@@ -8,10 +8,13 @@ import structlog
 from flask import Flask, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from portal.database import db
 from portal.errors import RemoteError
-from portal.views.access import is_fragment
+from portal.views.access import DatabaseAway, RightsUnknown, is_fragment
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +46,17 @@ PAGES = {
         _("No invoice gets lost: it waits. Please try again in a minute."),
     ),
 }
+DATABASE_AWAY = (
+    _("Our database is not answering"),
+    _("No invoice gets lost: Cobot sends what we could not take. Please try again in a minute."),
+)
+RIGHTS_UNKNOWN = (
+    _("Cobot is not answering at the moment"),
+    _(
+        "We ask Cobot every hour which spaces are yours, and could not for two hours. Your "
+        "invoices are transferred all the same. Please try again in a minute."
+    ),
+)
 
 
 def show(status: int, *, reference: str | None = None) -> ResponseReturnValue:
@@ -89,7 +103,21 @@ def _remote_error(error: RemoteError) -> ResponseReturnValue:
     return show(503, reference=reference)
 
 
+def _database_away(error: Exception) -> ResponseReturnValue:
+    db.session.rollback()
+    reference = secrets.token_hex(4)
+    log.error("page needs the database", reference=reference, error=type(error).__name__)
+    return _answer(503, *DATABASE_AWAY, reference)
+
+
+def _rights_unknown(_error: RightsUnknown) -> ResponseReturnValue:
+    return _answer(503, *RIGHTS_UNKNOWN, None)
+
+
 def register_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(InternalServerError, _server_error)
     app.register_error_handler(RemoteError, _remote_error)
+    app.register_error_handler(RightsUnknown, _rights_unknown)
+    for away in (DatabaseAway, OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(away, _database_away)

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from portal.cobot.links import INVOICE
 from portal.errors import NotFound, PermanentError
+from portal.forms import row_id
 from portal.models import Space
 from portal.services import remote_pages
 from portal.services import retry as retry_service
@@ -31,7 +32,7 @@ def show(subdomain: str, invoice_id: str) -> ResponseReturnValue:
 def changes(subdomain: str, invoice_id: str) -> ResponseReturnValue:
     """Answer a poll: 204 while the invoice is as it was, else the page's inner part."""
     view = _found(invoice_id)
-    if view.invoice.sequence <= request.args.get("after", 0, type=int):
+    if view.invoice.sequence <= request.args.get("after", 0, type=row_id):
         return "", 204
     return render_template("invoices/_invoice.html", **_shown(view))
 

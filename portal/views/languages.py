@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, redirect, request, session
+from flask import Blueprint, g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from portal.core import core
 from portal.database import db
 from portal.views.access import admin_or_none, local_path, public
+from portal.views.protection import check_token, csrf
 
 LANGUAGES = {"de": "Deutsch", "en": "English"}
+COOKIE = "language"
+YEAR_SECONDS = 31_536_000
 
 bp = Blueprint("languages", __name__)
+csrf.exempt(bp)  # who is signed in must show the token all the same, see check_token
 
 
 def select_locale() -> str:
     """Return the language for this request."""
-    chosen = session.get("locale") if session else None
-    if chosen is None and (admin := g.get("admin")) is not None:
+    chosen = request.cookies.get(COOKIE)
+    if chosen not in LANGUAGES and (admin := g.get("admin")) is not None:
         chosen = admin.locale
     if chosen in LANGUAGES:
         return str(chosen)
@@ -30,11 +34,20 @@ def select_locale() -> str:
 @bp.post("/language")
 @public
 def choose() -> ResponseReturnValue:
-    """Remember the language for this session, and for the person when one is signed in."""
+    """Remember the language in this browser, and for the person when one is signed in."""
+    check_token()
+    answer = redirect(local_path(request.form.get("next")) or "/", 303)
     locale = request.form.get("locale")
     if locale in LANGUAGES:
-        session["locale"] = locale
         if (admin := admin_or_none()) is not None:
             admin.locale = locale
             db.session.commit()
-    return redirect(local_path(request.form.get("next")) or "/", 303)
+        answer.set_cookie(
+            COOKIE,
+            locale,
+            max_age=YEAR_SECONDS,
+            httponly=True,
+            secure=core().config.is_https,
+            samesite="Lax",
+        )
+    return answer

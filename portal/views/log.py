@@ -10,7 +10,7 @@ from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from portal.filters import day, invoice_cause, state_word
-from portal.forms import filter_query, log_filter, shown_page
+from portal.forms import filter_query, log_filter, row_id, shown_page
 from portal.services import batches
 from portal.services import log as log_service
 from portal.services.log import LogRow
@@ -44,7 +44,7 @@ def index(subdomain: str) -> ResponseReturnValue:
 def changes(subdomain: str) -> ResponseReturnValue:
     """Answer a poll: 204 when nothing is newer than the cursor, else what to put in place."""
     space, filters, shown = current_space(), log_filter(request.args), shown_page(request.args)
-    sequence = request.args.get("after", 0, type=int)
+    sequence = request.args.get("after", 0, type=row_id)
     found = log_service.changes_since(space, sequence, filters, shown)
     if found is None:
         return "", 204

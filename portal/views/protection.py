@@ -11,6 +11,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response
 
 from portal.core import core
+from portal.views.access import admin_or_none
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -70,12 +71,25 @@ def _own_origins() -> set[str]:
     return {f"{public.scheme}://{public.netloc}", request.host_url.rstrip("/")}
 
 
+def check_token() -> None:
+    """Demand the form's token of somebody signed in; for a view that is exempt from it else.
+
+    Who is not signed in has no session that could hold one: a page for nobody writes nothing.
+    """
+    if admin_or_none() is not None:
+        csrf.protect()
+
+
 def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if core().config.is_https:
         response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
     return response
+
+
+def register_origin_check(app: Flask) -> None:
+    app.before_request(refuse_foreign_origin)
 
 
 def register_protection(app: Flask) -> None:
@@ -90,7 +104,6 @@ def register_protection(app: Flask) -> None:
         RATELIMIT_STORAGE_URI=storage_uri(config.redis_url.get_secret_value()),
         RATELIMIT_HEADERS_ENABLED=True,
     )
-    app.before_request(refuse_foreign_origin)
     app.after_request(add_headers)
     csrf.init_app(app)
     limiter.init_app(app)

@@ -152,7 +152,48 @@ def test_htmx_poll_after_the_session_ended_says_so_in_place(
     )
     assert answer.status_code == 401
     assert answer.headers["HX-Retarget"] == "#notice"
-    assert "/login?next=/spaces/alpha/log" in answer.text
+    assert '"/login?next=/spaces/alpha/log?state%3Dfailed"' in answer.text
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://localhost//evil.example/", "https://[::1"])
+def test_address_that_is_none_leads_to_the_login_all_the_same(
+    cast: Cast, client: FlaskClient, address: str
+) -> None:
+    answer = client.post("/spaces/alpha/pause", headers={"Referer": address})
+    assert (answer.status_code, answer.location) == (303, "/login")
+    headers = {"HX-Request": "true", "HX-Current-URL": address}
+    answer = client.get("/spaces/alpha/log/changes", headers=headers)
+    assert answer.status_code == 401
+    assert '"/login"' in answer.text
+
+
+@pytest.mark.parametrize("number", ["-99999999999999999999", "99999999999999999999", "-1", "x"])
+def test_cursor_that_no_database_takes_counts_as_none(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int], number: str
+) -> None:
+    add_invoice(cast.alpha, cobot_invoice_id="i-1")
+    assert owner.get(f"/spaces/alpha/log/changes?after={number}&row=1").status_code == 200
+    assert owner.get(f"/spaces/alpha/invoices/i-1/changes?after={number}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/spaces/alpha/log?q=%00",
+        "/spaces/alpha/log?cause=a%00",
+        "/spaces/%00/log",
+        "/spaces/alpha/invoices/%00",
+        "/spaces?q=%00",
+        "/support?q=abc%00",
+    ],
+)
+def test_nul_is_refused_before_anything_is_looked_up(owner: FlaskClient, path: str) -> None:
+    assert owner.get(path).status_code == 400
+
+
+def test_nul_in_a_form_is_refused(owner: FlaskClient, cast: Cast) -> None:
+    data = {"csrf_token": csrf_of(owner, "/spaces/alpha/settings"), "name": "Space\0Alpha"}
+    assert owner.post("/spaces/alpha/disconnect", data=data).status_code == 400
 
 
 def test_tenant_pages_are_kept_by_no_cache_and_fragments_told_apart(owner: FlaskClient) -> None:
@@ -177,7 +218,11 @@ def test_https_brings_hsts_and_the_host_cookie(make_app: Callable[..., Flask]) -
     app = make_app(public_url="https://portal.example")
     answer = app.test_client().get("/login", base_url="https://portal.example")
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
-    cookie = answer.headers["Set-Cookie"]
+    cookie = (
+        app.test_client()
+        .get("/login/start", base_url="https://portal.example")
+        .headers["Set-Cookie"]
+    )
     assert cookie.startswith("__Host-session=")
     assert "Secure" in cookie
     assert "HttpOnly" in cookie
@@ -197,6 +242,13 @@ def test_form_sent_by_another_site_is_refused(owner: FlaskClient, headers: dict[
     token = csrf_of(owner, "/spaces/alpha/disconnect")
     answer = owner.post("/spaces/alpha/disconnect", data={"csrf_token": token}, headers=headers)
     assert answer.status_code == 403
+
+
+def test_form_sent_by_another_site_is_refused_before_anybody_is_looked_up(
+    cast: Cast, client: FlaskClient
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post("/spaces/alpha/pause", headers=headers).status_code == 403
 
 
 def test_every_form_that_posts_carries_a_token(owner: FlaskClient, cast: Cast) -> None:
