@@ -3,8 +3,15 @@
   tooWide() {
     const { clientWidth, scrollWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return [];
+    const isClipped = (node) => {
+      for (let one = node.parentElement; one; one = one.parentElement) {
+        const isPage = one === document.body || one === document.documentElement;
+        if (!isPage && getComputedStyle(one).overflowX !== "visible") return true;
+      }
+      return false;
+    };
     const wide = [...document.querySelectorAll("body *")].filter(
-      (node) => node.getBoundingClientRect().right > clientWidth + 1,
+      (node) => node.getBoundingClientRect().right > clientWidth + 1 && !isClipped(node),
     );
     const named = wide.slice(0, 6).map(
       (node) => `${node.tagName}.${node.className} ${node.textContent.trim().slice(0, 40)}`,
