@@ -47,6 +47,8 @@ class Config(BaseSettings):
     cobot_space_url: str = "https://{subdomain}.cobot.me"
     sevdesk_api_url: str = "https://my.sevdesk.de/api/v1"
 
+    proxy_hops: int = Field(default=0, ge=0, le=10)
+    """How many proxies of our own stand before the portal; only what they say is believed."""
     support_user_ids: Annotated[frozenset[str], NoDecode] = frozenset()
     default_locale: Literal["de", "en"] = "de"
     timezone: str = "Europe/Berlin"

@@ -8,6 +8,7 @@ from flask import Flask, abort, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
 from portal.core import core
@@ -104,6 +105,17 @@ def register_protection(app: Flask) -> None:
         RATELIMIT_STORAGE_URI=storage_uri(config.redis_url.get_secret_value()),
         RATELIMIT_HEADERS_ENABLED=True,
     )
+    if config.proxy_hops:
+        # Never the host: addresses of ours are built from the setting. The scheme is one word, also
+        # behind several proxies, and the nearest has the last say.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app,
+            x_for=config.proxy_hops,
+            x_proto=1,
+            x_host=0,
+            x_port=0,
+            x_prefix=0,
+        )
     app.after_request(add_headers)
     csrf.init_app(app)
     limiter.init_app(app)

@@ -5,21 +5,42 @@ from __future__ import annotations
 import sys
 
 from flask import Blueprint, Response, request
+from flask_limiter.util import get_remote_address
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from portal.services import webhooks
 from portal.views.access import public
 from portal.views.protection import csrf
 
+GUESSES = RateLimitItemPerMinute(60)
+"""So many unknown secrets from one address are looked up with all care."""
+
 bp = Blueprint("webhooks", __name__)
 csrf.exempt(bp)
+guesses = MemoryStorage()
+"""Counted in this process: guessing must cost neither the queue nor the database."""
+_window = FixedWindowRateLimiter(guesses)
 
 
 @bp.post("/hooks/cobot/<secret>/<event>")
 @public
 def receive(secret: str, event: str) -> Response:
-    """Keep the message; the empty answer's status tells Cobot whether to send it again."""
+    """Keep the message; the empty answer's status tells Cobot whether to send it again.
+
+    Known secrets are never limited, whatever else comes from the same address: Cobot's monthly run
+    is one burst, and ten refusals switch a subscription off.
+    """
+    sender = get_remote_address()
+    if not _window.test(GUESSES, sender):
+        status = webhooks.look_up(secret)
+        if status is not None:
+            return Response(status=status)
     # One byte more than allowed is enough to see that it is too long.
     request.max_content_length = sys.maxsize
     body = request.stream.read(webhooks.LONGEST_BODY + 1)
     status = webhooks.receive(secret, event, body=body, content_type=request.content_type)
+    if status == 404:
+        _window.hit(GUESSES, sender)
     return Response(status=status)
