@@ -135,8 +135,8 @@ class InvoiceSync(Base):
     """A person waits for it: taken up before everything else of the space."""
     is_backfill: Mapped[bool] = mapped_column(default=False)
     """Taken over from before the connection: taken up after everything else of the space."""
-    create_anyway: Mapped[bool] = mapped_column(default=False)
-    """A person decided to book although sevdesk has a receipt of this number."""
+    beside_voucher_id: Mapped[str | None] = mapped_column(String(64))
+    """The receipt of this number that a person saw and decided to book beside."""
 
     filename: Mapped[str | None] = mapped_column(String(200))
     """sevdesk's name of the uploaded PDF, until it is used."""

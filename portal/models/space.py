@@ -75,6 +75,8 @@ class Space(Base):
     pause_code: Mapped[str | None] = mapped_column(String(50))
     probe_at: Mapped[datetime | None] = mapped_column(Moment)
     """While paused: when to try whether work is possible again."""
+    pause_told: Mapped[str | None] = mapped_column(String(50))
+    """The pause that Cobot's feed was told of; None once a receipt was taken again."""
     refusal_message: Mapped[str | None] = mapped_column(String(300))
     """What sevdesk said when it last refused a receipt, while it refuses."""
     refusal_count: Mapped[int] = mapped_column(default=0)

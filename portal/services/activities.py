@@ -8,7 +8,7 @@ import structlog
 from flask_babel import gettext
 
 from portal.core import core
-from portal.database import utcnow
+from portal.database import db, utcnow
 from portal.errors import (
     Forbidden,
     NotFound,
@@ -18,7 +18,7 @@ from portal.errors import (
 from portal.models import InvoiceSync, Space
 from portal.services import record
 from portal.services.sentences import cause_sentence, fix_sentence, language_of
-from portal.services.work import Edge, Work, note_row, told_key
+from portal.services.work import Edge, Work, is_settled, note_row, told_key
 from portal.sync.causes import Cause
 
 log = structlog.get_logger(__name__)
@@ -37,8 +37,7 @@ def tell(work: Work, row: InvoiceSync) -> None:
     """Say on the Cobot invoice why it is not booked, once per failure episode."""
     cause = Cause(row.cause_code or "unexpected", row.cause_params)
     if row.told_cause == told_key(cause):
-        row.next_try_at = None
-        work.commit(Edge.TOLD)
+        _told(work, row, row.told_cause)
         return
     with language_of(work.space):
         lead = gettext("sevdesk: invoice %(number)s was not synced.", number=row.number or "–")
@@ -85,10 +84,18 @@ def _post(work: Work, row: InvoiceSync, said: str, level: str | None, told: str 
         work.space.messages_refused_at = None
         note_row(row, "told", "done", cause=row.cause_code, params=dict(row.cause_params))
     log.info("message for Cobot", space=row.space_id, invoice=row.number, outcome=outcome)
+    _told(work, row, told)
+
+
+def _told(work: Work, row: InvoiceSync, told: str | None) -> None:
+    """Keep what was told. An invoice that somebody made due meanwhile stays due."""
+    record.touch(row)  # from here to the commit nobody else makes it due
+    db.session.flush()
+    db.session.refresh(row, ["state", "next_try_at"])
     row.told_cause = told
     row.tell_attempts = 0
-    row.next_try_at = None
-    record.touch(row)
+    if is_settled(row):
+        row.next_try_at = None
     work.commit(Edge.TOLD)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import structlog
 from flask import current_app
 from sqlalchemy import select
 
 from portal.cobot.records import Invoice
-from portal.database import db
+from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, TemporaryError
-from portal.models import InvoiceSync, Task, TaskItem
+from portal.models import InboxEvent, InvoiceSync, Task, TaskItem
 from portal.services.work import Work
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,26 @@ def of_backfill(work: Work, row: InvoiceSync) -> Invoice | None:
             return None
         read_ahead(work, task, [row.cobot_invoice_id], row.invoice_date)
     found = _kept().pop(key, None)
-    return found[1] if found else None
+    if found is None or _was_edited(work, row.cobot_invoice_id, found[0]):
+        return None
+    return found[1]
+
+
+def _was_edited(work: Work, cobot_invoice_id: str, read_at: float) -> bool:
+    """Say whether Cobot told of a change since the body was read."""
+    since = utcnow() - timedelta(seconds=time.monotonic() - read_at)
+    changed = db.session.scalar(
+        select(InboxEvent.id)
+        .where(
+            InboxEvent.space_id == work.space.id,
+            InboxEvent.remote_id == cobot_invoice_id,
+            InboxEvent.event != "created_invoice",
+            InboxEvent.last_seen_at >= since,
+        )
+        .limit(1)
+    )
+    db.session.commit()
+    return changed is not None
 
 
 def has(work: Work, cobot_invoice_id: str) -> bool:

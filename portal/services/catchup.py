@@ -62,7 +62,9 @@ def catch_up(space_id: int) -> int:
 
 
 def _compare(space: Space, remotes: Remotes, today: date) -> int:
-    start = max(space.start_date or today, today - WINDOW)
+    # From the last comparison on; after a reconnect from the space's start date.
+    since = min(today, space.caught_up_on or space.start_date or today)
+    start = max(space.start_date or today, since - WINDOW)
     added = 0
     page, pages = 1, 1
     while page <= pages:

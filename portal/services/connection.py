@@ -105,6 +105,7 @@ def save_settings(
         facts = probe_token(client)
         cost_centre_id = find_cost_centre(client, settings.cost_centre_number)
     except RemoteError as err:
+        facts = cost_centre_id = None
         log.info("saved without a test, sevdesk is away", space=space.id, error=str(err))
     cobot_token = _space_token(space, user_token)
     if check_first:
@@ -179,6 +180,8 @@ def let_go_on(space: Space, *, admin: Admin) -> None:
     """End a pause that somebody made by hand, and go on at once. Commits."""
     if space.pause_code == pauses.BY_HAND:
         pauses.clear(space, actor=actor_of(admin))
+        if space.sevdesk_client is None:
+            pauses.wait_for_test(space)
         space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id)
@@ -280,10 +283,13 @@ def _store(
         space.caught_up_on = None
     if space.pause_code == pauses.CHECK_FIRST:
         pass  # until `switch_on`
+    elif space.pause_code == pauses.BY_HAND:
+        pass  # until `let_go_on`
     elif facts is None:
         pauses.wait_for_test(space)
-    elif space.pause_code != pauses.BY_HAND:
+    else:
         pauses.clear(space)
+    space.pause_told = None
     space.wake_at = now
     record.note(
         space.id,

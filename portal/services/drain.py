@@ -128,6 +128,8 @@ def _stop_if_disconnected(work: Work) -> None:
     db.session.commit()
     if not work.space.is_connected or work.space.sevdesk_token_key != token_key:
         raise LeaveSpace(utcnow())
+    if work.space.is_paused:
+        raise LeaveSpace(work.space.probe_at or utcnow() + pauses.PROBE_EVERY)
 
 
 def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:

@@ -9,6 +9,7 @@ from portal.models import InboxEvent, InvoiceSync, MemberSync, State
 from portal.services import record
 
 BATCH = 500
+SKIPS_THAT_AN_EDIT_ENDS = {"zero_total", "corrections_off"}
 
 
 def take_in(space_id: int) -> int:
@@ -83,10 +84,7 @@ def _invoice_event(space_id: int, event: InboxEvent) -> None:
         invoice.changed_in_cobot = event.event
         record.touch(invoice)
         _note(space_id, invoice, event, "changed_in_cobot", "noticed")
-    elif event.event in {"updated_invoice", "deleted_invoice"} and invoice.state in (
-        State.WAITING,
-        State.FAILED,
-    ):
+    elif _may_change_the_end(invoice, event.event):
         # Nothing is booked yet: the change may be the repair, or the end of the matter.
         invoice.next_try_at = utcnow()
         if event.event == "deleted_invoice":
@@ -95,6 +93,14 @@ def _invoice_event(space_id: int, event: InboxEvent) -> None:
         _note(space_id, invoice, event, "changed_in_cobot", "done")
     else:
         _note(space_id, invoice, event, "changed_in_cobot", "noticed")
+
+
+def _may_change_the_end(invoice: InvoiceSync, event: str) -> bool:
+    """Say whether a change in Cobot may repair an invoice without receipt, or end the matter."""
+    if invoice.state == State.SKIPPED:
+        return event == "updated_invoice" and invoice.cause_code in SKIPS_THAT_AN_EDIT_ENDS
+    is_open = invoice.state in (State.WAITING, State.FAILED)
+    return is_open and event in {"updated_invoice", "deleted_invoice"}
 
 
 def _note(space_id: int, invoice: InvoiceSync, event: InboxEvent, step: str, outcome: str) -> None:

@@ -54,6 +54,7 @@ def sync(work: Work, row: InvoiceSync) -> None:
     Raises LeaveSpace when the space as a whole has to wait, LockLost when it is not ours any more.
     """
     step = "sync"
+    work.in_hand = None
     try:
         if row.state == State.FAILED:
             step = "told"

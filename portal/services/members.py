@@ -25,7 +25,7 @@ from portal.errors import (
     RemoteError,
 )
 from portal.models import InvoiceSync, MemberSync, State
-from portal.services import locks, record
+from portal.services import clients, locks, record
 from portal.services.sentences import language_of
 from portal.services.work import Edge, LeaveSpace, Work, fail, forget_cause, note_row
 from portal.sevdesk.records import Contact
@@ -41,6 +41,8 @@ from portal.sync.contacts import (
 log = structlog.get_logger(__name__)
 
 PARKED_SECONDS = 60
+SEND_WITHIN_SECONDS = 30
+LOOK_PATIENCE_SECONDS = 10
 NUMBER_LOCK_SECONDS = 1
 """Soon enough to come again when another worker is making a contact in the same sevdesk."""
 
@@ -120,6 +122,10 @@ def _link(work: Work, row: MemberSync, parked: ParkedMember) -> None:
     """Find the member's contact or make it; without one the row waits."""
     membership = parked.membership
     if row.state in (State.SENDING, State.UNKNOWN):
+        if row.state == State.SENDING:
+            # A worker died between the commit and the answer.
+            row.state = State.UNKNOWN
+            work.commit(Edge.UNKNOWN)
         found = _look_for_lost(work, row, membership)
         if found is not None:
             _keep(work, row, found, "found")
@@ -150,6 +156,7 @@ def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) 
         # The number is only computed: what uses it must follow at once.
         work.need_sevdesk_calls(2)
         number = work.remotes.sevdesk.next_customer_number()
+        begun = time.monotonic()
         row.state = State.SENDING
         row.sent_number = number
         row.sent_at = utcnow()
@@ -158,6 +165,8 @@ def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) 
         note_row(row, "contact_sending", "done", number=number, why=why)
         lock.confirm()
         work.commit(Edge.CONTACT_SENDING)
+        if time.monotonic() - begun > SEND_WITHIN_SECONDS:
+            raise locks.LockLost("stopped for too long before the write")
         try:
             made = work.remotes.sevdesk.create_contact(contact_draft(membership, number))
         except OutcomeUnknown as err:
@@ -192,9 +201,13 @@ def _look_for_lost(work: Work, row: MemberSync, membership: Membership) -> Conta
         fold_name(draft.organisation or ""),
         fold_name(f"{draft.surename or ''} {draft.familyname or ''}"),
     } - {""}
-    hits = list(work.remotes.sevdesk.find_contacts(row.sent_number))
+    # These calls belong together and may be more than the budget gives at once: this look, which is
+    # rare, waits for it.
+    sevdesk = clients.sevdesk_of(work.space, patience_seconds=LOOK_PATIENCE_SECONDS)
+    db.session.commit()
+    hits = list(sevdesk.find_contacts(row.sent_number))
     if not hits and membership.email:
-        hits = list(work.remotes.sevdesk.find_contacts_by_email(membership.email))
+        hits = list(sevdesk.find_contacts_by_email(membership.email))
     for hit in hits:
         if fold_name(hit.name) in names:
             return hit
@@ -255,7 +268,7 @@ def _complete(work: Work, row: MemberSync, membership: Membership) -> None:
         if address is not None:
             try:
                 work.remotes.sevdesk.add_address(row.contact_id, address)
-            except (OutcomeUnknown, Rejected) as err:
+            except (OutcomeUnknown, Rejected, Forbidden) as err:
                 note_row(row, "address", "failed", error=err)
         row.address_done = True
         work.commit(Edge.ADDRESS_DONE)
@@ -263,7 +276,7 @@ def _complete(work: Work, row: MemberSync, membership: Membership) -> None:
         if membership.email:
             try:
                 work.remotes.sevdesk.add_email(row.contact_id, membership.email)
-            except (OutcomeUnknown, Rejected) as err:
+            except (OutcomeUnknown, Rejected, Forbidden) as err:
                 note_row(row, "email", "failed", error=err)
         row.email_done = True
         work.commit(Edge.EMAIL_DONE)
@@ -280,7 +293,7 @@ def _write_back(work: Work, row: MemberSync, membership: Membership) -> bool:
     if (membership.customer_number or "").strip() != number:
         try:
             work.remotes.cobot.write_customer_number(row.cobot_membership_id, number)
-        except (Rejected, NotFound) as err:
+        except (Rejected, NotFound, Forbidden) as err:
             fail(row, Cause("number_not_written", {"number": number}), step="number", error=err)
             work.commit(Edge.FAILED)
             return False

@@ -22,13 +22,13 @@ from portal.models import Space
 from portal.services import clients, record
 from portal.services.sentences import cause_sentence, fix_sentence, language_of
 from portal.services.tokens import SettingsRefused, find_cost_centre, probe_token
-from portal.sevdesk.client import SevdeskClient
 
 log = structlog.get_logger(__name__)
 
 PROBE_EVERY = timedelta(minutes=10)
 UNTESTED = "token_untested"
 TEST_EVERY = timedelta(minutes=1)
+TEST_PATIENCE_SECONDS = 10
 BY_HAND = "paused_by_hand"
 CHECK_FIRST = "check_first"
 FOR_A_PERSON = (BY_HAND, CHECK_FIRST)
@@ -39,6 +39,15 @@ REFUSED = "sevdesk_paused"
 REFUSALS_IN_A_ROW = 5
 REFUSED_FOR = timedelta(minutes=30)
 MESSAGE_LENGTH = 300
+EVERY_INVOICE = {
+    "GET /spaces/{spaceId}/invoices",
+    "GET /invoices/{id}",
+    "GET /ReceiptGuidance/forRevenue",
+    "GET /Voucher",
+    "POST /Voucher/Factory/uploadTempFile",
+    "POST /Voucher/Factory/saveVoucher",
+}
+"""The calls that every invoice needs."""
 TOLD_IN_COBOT = {"token_invalid", "sevdesk_plan"}
 
 
@@ -51,6 +60,14 @@ def cause_of(error: PermanentError) -> str | None:
     if isinstance(error, Forbidden):
         return "cobot_forbidden" if error.remote == "cobot" else "sevdesk_plan"
     return None
+
+
+def stops_the_space(error: PermanentError) -> bool:
+    """Say whether every invoice would meet this error: a right that only one thing needs does not
+    hold up the others."""
+    if isinstance(error, Forbidden):
+        return error.endpoint in EVERY_INVOICE
+    return cause_of(error) is not None
 
 
 def pause(space: Space, code: str) -> None:
@@ -66,7 +83,9 @@ def pause(space: Space, code: str) -> None:
         record.note(space.id, "paused", "failed", cause=code)
         log.warning("space paused", space=space.id, cause=code)
     db.session.commit()
-    if is_new and code in TOLD_IN_COBOT:
+    if code in TOLD_IN_COBOT and space.pause_told != code:
+        space.pause_told = code
+        db.session.commit()
         _tell(space, code)
 
 
@@ -142,6 +161,7 @@ def count_refusal(space: Space, message: str) -> None:
 
 def forget_refusals(space: Space) -> None:
     """A receipt was taken: whatever was refused before is over. The caller commits."""
+    space.pause_told = None
     space.refusal_message = None
     space.refusal_count = 0
 
@@ -159,12 +179,13 @@ def may_work(space: Space) -> bool:
         return True
     if space.pause_code in FOR_A_PERSON:
         return False
+    probed = space.pause_code
     try:
         remotes = clients.remotes_of(space)
         db.session.commit()
         remotes.cobot.subscriptions()
-        if space.pause_code == UNTESTED:
-            _test(space, remotes.sevdesk)
+        if probed == UNTESTED:
+            _test(space)
         else:
             remotes.sevdesk.system_version()
     except SettingsRefused as err:
@@ -172,17 +193,27 @@ def may_work(space: Space) -> bool:
         return False
     except (RemoteError, SealBroken) as err:
         log.info("space stays paused", space=space.id, error=str(err))
+        db.session.refresh(space)
         wait = TEST_EVERY if space.pause_code == UNTESTED else PROBE_EVERY
-        space.probe_at = utcnow() + wait
+        if space.pause_code == probed:
+            space.probe_at = utcnow() + wait
         db.session.commit()
         return False
-    clear(space)
+    db.session.flush()
+    db.session.refresh(space)
+    if space.pause_code == probed:
+        clear(space)
     db.session.commit()
-    return True
+    return not space.is_paused  # a person may have stopped it while we asked
 
 
-def _test(space: Space, sevdesk: SevdeskClient) -> None:
-    """Make up for the test that was not possible when the token was saved."""
+def _test(space: Space) -> None:
+    """Make up for the test that was not possible when the token was saved.
+
+    Its calls belong together and are more than the budget gives at once, so this rare one waits.
+    """
+    sevdesk = clients.sevdesk_of(space, patience_seconds=TEST_PATIENCE_SECONDS)
+    db.session.commit()
     facts = probe_token(sevdesk)
     try:
         cost_centre_id = find_cost_centre(sevdesk, space.cost_centre_number)

@@ -16,7 +16,7 @@ from sqlalchemy import delete, update
 
 from portal.core import core
 from portal.database import db, utcnow
-from portal.errors import NotFound, OutcomeUnknown, Rejected, UnusableAnswer
+from portal.errors import NotFound, OutcomeUnknown, Rejected, TemporaryError, UnusableAnswer
 from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
 from portal.services import activities, charts, looks, pauses, record
@@ -24,7 +24,7 @@ from portal.services.locks import LockLost
 from portal.services.work import Edge, Parked, Work, fail, forget_cause, note_row
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
-from portal.sync.plans import VoucherPlan
+from portal.sync.plans import EXPENSE, VoucherPlan
 from portal.sync.vouchers import supplier_name
 
 IMPORT_TAG = "Import"
@@ -49,7 +49,8 @@ def take_what_was_there(
             _take_over(work, row, plan, hit, was_there=True)
             finish(work, row, no_contact=no_contact)
             return True
-    if row.create_anyway:
+    found = [hit for hit in found if hit.id != row.beside_voucher_id]
+    if not found:
         return False
     fail(row, Cause("number_taken", {"id": found[0].id, "number": plan.number}), step="look")
     work.commit(Edge.FAILED)
@@ -134,7 +135,8 @@ def send(
         return False
     except (Rejected, NotFound) as err:
         work.unpark(row.cobot_invoice_id)
-        if contact_id is not None and _forget_contact_if_gone(work, contact_id):
+        is_gone, cause = _diagnose(work, row, contact_id, why)
+        if is_gone:
             row.filename = None
             row.step = Step.FETCHED
             row.next_try_at = utcnow()
@@ -142,7 +144,6 @@ def send(
             note_row(row, "contact", "failed", error=err, contact=contact_id)
             work.commit(Edge.CONTACT_GONE)
             return False
-        cause = why()
         if cause is None:
             cause = Cause("rejected_by_sevdesk", {"message": err.message})
             charts.doubt(work.space)
@@ -157,6 +158,24 @@ def send(
     pauses.forget_refusals(work.space)
     _take_over(work, row, plan, voucher, was_there=False)
     return True
+
+
+def _diagnose(
+    work: Work, row: InvoiceSync, contact_id: str | None, why: Callable[[], Cause | None]
+) -> tuple[bool, Cause | None]:
+    """Return, after a refusal, whether the contact is gone, and what else explains it.
+
+    The refusal is certain: where nobody answers now, or our budget is used up, it stands alone.
+    """
+    try:
+        if contact_id is not None and _forget_contact_if_gone(work, contact_id):
+            return True, None
+        return False, why()
+    except TemporaryError:
+        db.session.rollback()
+        db.session.refresh(row)
+        db.session.refresh(work.space)
+        return False, None
 
 
 def _forget_contact_if_gone(work: Work, contact_id: str) -> bool:
@@ -190,6 +209,7 @@ def _take_over(
 ) -> None:
     row.fingerprint = plan.fingerprint()
     row.sevdesk_client = work.space.sevdesk_client
+    row.sent_credit_debit = plan.credit_debit
     _keep(row, voucher, was_there=was_there)
     facts: dict[str, Any] = {"voucher": voucher.id, "gross": str(voucher.sum_gross)}
     if was_there:
@@ -244,8 +264,10 @@ def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> 
 def _warning(row: InvoiceSync, no_contact: Cause | None) -> Cause | None:
     """Return what a person should know of a receipt that is there, None when all is well."""
     booked = row.sevdesk_gross
-    if booked is not None and row.gross is not None and abs(booked) != abs(row.gross):
-        return Cause("sum_differs", {"a": str(booked), "b": str(row.gross)})
+    if booked is not None and row.gross is not None:
+        expected = -row.gross if row.sent_credit_debit == EXPENSE else row.gross
+        if booked != expected:
+            return Cause("sum_differs", {"a": str(booked), "b": str(expected)})
     if row.is_mismatch:
         return no_contact or Cause("contact_missing", {"number": row.customer_number or "–"})
     return None

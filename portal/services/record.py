@@ -56,6 +56,16 @@ def note(
     )
 
 
+def lock_space(space_id: int) -> None:
+    """Hold the space's row until the commit: whoever writes in a space takes it first."""
+    db.session.execute(
+        update(Space)
+        .where(Space.id == space_id)
+        .values(sequence=Space.sequence)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def touch(invoice: InvoiceSync) -> None:
     """Give the row the space's next sequence number, so that open logs see that it changed.
 
@@ -84,6 +94,7 @@ def set_state(invoice: InvoiceSync, state: State) -> None:
 
 def add_invoice(space_id: int, cobot_invoice_id: str, *, announced_at: datetime) -> InvoiceSync:
     """Add the row of an invoice that we did not know, due at once. The caller commits."""
+    lock_space(space_id)
     invoice = InvoiceSync(
         space_id=space_id,
         cobot_invoice_id=cobot_invoice_id,

@@ -15,6 +15,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.models import (
     AccountMapping,
+    Batch,
     Chart,
     DebtorLink,
     HistoryLine,
@@ -83,6 +84,8 @@ def delete_space(space: Space) -> int:
     with _permit(space):
         _delete_members(space)
         for model in (
+            Task,
+            Batch,
             PersonName,
             InboxEvent,
             StateCount,

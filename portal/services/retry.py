@@ -55,7 +55,7 @@ def create_anyway(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
     if invoice is None or space.connected_at is None:
         db.session.rollback()
         return False
-    invoice.create_anyway = True
+    invoice.beside_voucher_id = invoice.cause_params.get("id")
     record.note(space.id, "create_anyway", "done", invoice=invoice, actor=actor)
     db.session.commit()
     return retry_invoice(space, cobot_invoice_id, actor=actor)
@@ -84,7 +84,7 @@ def retry_causes(space: Space, causes: Sequence[str], *, actor: str) -> int:
 
 def can_retry(invoice: InvoiceSync) -> bool:
     """Say whether pressing "try again" would do anything."""
-    if invoice.state in (State.FAILED, State.WAITING):
+    if invoice.state in (State.FAILED, State.WAITING) or invoice.cause_code == "tag_missing":
         return True
     return invoice.state == State.SKIPPED and invoice.cause_code in SKIPS_THAT_CHANGE
 

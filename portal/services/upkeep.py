@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
+from portal.models.invoice import IN_WORK
 from portal.services import heal, tasks
 from portal.services.drain import queue_for
 from portal.services.sessions import end_expired_sessions
@@ -84,6 +85,14 @@ def _alarm_forgotten(now: datetime) -> int:
     def is_due(model: type[MemberSync | InvoiceSync]) -> object:
         return exists().where(model.space_id == Space.id, model.next_try_at <= now)
 
+    # Nothing that ends by itself may be without a time; should it ever be, it is found here.
+    for model in (MemberSync, InvoiceSync):
+        db.session.execute(
+            update(model)
+            .where(model.state.in_(IN_WORK), model.next_try_at.is_(None))
+            .values(next_try_at=now)
+            .execution_options(synchronize_session=False)
+        )
     open_events = exists().where(InboxEvent.space_id == Space.id, InboxEvent.handled_at.is_(None))
     changed = db.session.execute(
         update(Space)

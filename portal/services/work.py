@@ -17,6 +17,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.errors import (
     BudgetExhausted,
+    Forbidden,
     OutcomeUnknown,
     PermanentError,
     PortalError,
@@ -116,13 +117,18 @@ class Work:
     """Passing faults one after the other."""
     failed: list[InvoiceSync | MemberSync] = field(default_factory=list)
     """The rows that met them."""
+    in_hand: Parked | None = None
+    """What is known of the invoice at hand: read in this turn, or still valid when it began."""
 
     def parked(self, row: InvoiceSync) -> Parked | None:
         """Return what was read of an invoice a moment ago; None when it changed since."""
         found: Parked | None = core().parked.get((self.space.id, row.cobot_invoice_id))
         if found is None or found.sequence != row.sequence:
             return None
-        return found if time.monotonic() - found.read_at < PARKED_SECONDS else None
+        if time.monotonic() - found.read_at >= PARKED_SECONDS:
+            return None
+        self.in_hand = found
+        return found
 
     def park(self, row: InvoiceSync, invoice: Invoice) -> Parked:
         """Keep what was read of an invoice; old ones make room."""
@@ -131,11 +137,13 @@ class Work:
             kept.clear()
         parked = Parked(invoice, time.monotonic(), row.sequence)
         kept[self.space.id, invoice.id] = parked
+        self.in_hand = parked
         return parked
 
     def unpark(self, cobot_invoice_id: str) -> None:
         """Forget what was read: a write was begun, or the matter is decided."""
         core().parked.pop((self.space.id, cobot_invoice_id), None)
+        self.in_hand = None
 
     def commit(self, edge: Edge) -> None:
         """Commit, provided that the space's lock is still ours. Raises LockLost.
@@ -194,29 +202,34 @@ class Work:
 
         Raises LeaveSpace when the space as a whole has to wait.
         """
+        known = row.sequence if isinstance(row, InvoiceSync) else None
         db.session.rollback()
         # Loaded now and committed below: reading them later must not open a transaction.
         db.session.refresh(row)
         db.session.refresh(self.space)
         if isinstance(error, BudgetExhausted):
-            self._wait_for_budget(row, error)
+            # An edit in Cobot or a retry that came meanwhile asks anew.
+            is_unchanged = isinstance(row, InvoiceSync) and row.sequence == known
+            self._wait_for_budget(row, error, is_unchanged=is_unchanged)
         elif isinstance(error, TemporaryError | OutcomeUnknown):
             # Only writes that may be repeated without harm come here with an unknown outcome.
             self._try_later(row, error, step)
-        elif isinstance(error, PermanentError) and pauses.cause_of(error):
+        elif isinstance(error, PermanentError) and pauses.stops_the_space(error):
             self._pause(row, error, step)
         else:
             self._give_to_person(row, error, step)
 
-    def _wait_for_budget(self, row: InvoiceSync | MemberSync, error: BudgetExhausted) -> None:
+    def _wait_for_budget(
+        self, row: InvoiceSync | MemberSync, error: BudgetExhausted, *, is_unchanged: bool
+    ) -> None:
         until = utcnow() + timedelta(seconds=error.retry_after_seconds or 1)
         row.next_try_at = until
         is_urgent = isinstance(row, InvoiceSync) and row.is_urgent
         _wait_again(row)
         if isinstance(row, InvoiceSync):
             row.is_urgent = is_urgent
-            if (parked := core().parked.get((self.space.id, row.cobot_invoice_id))) is not None:
-                parked.sequence = row.sequence
+            if self.in_hand is not None and is_unchanged:
+                self.in_hand.sequence = row.sequence
         self.commit(Edge.LATER)
         raise LeaveSpace(until)
 
@@ -234,10 +247,11 @@ class Work:
         if now - row.failing_since > timedelta(seconds=config.give_up_after_seconds):
             if is_settled(row):
                 row.next_try_at = None
-            else:
-                fail(row, Cause("gave_up"), step=step, error=error)
-            self.commit(Edge.FAILED)
-            return
+                self.commit(Edge.FAILED)
+                return
+            if row.state != State.UNKNOWN:
+                self._give_up(row, Cause("gave_up"), step, error)
+                return
         wait = backoff_seconds(row.attempts)
         if asked is not None:
             wait = max(wait, asked)
@@ -274,11 +288,34 @@ class Work:
             cause = Cause(
                 "bad_answer", {"name": NAMES.get(error.remote, error.remote), "ref": reference(row)}
             )
+        elif isinstance(error, Forbidden):
+            cause = Cause(pauses.cause_of(error) or "unexpected", {"right": error.endpoint})
         else:
             cause = Cause("unexpected", {"ref": reference(row)})
         if is_settled(row):
             row.next_try_at = None
             note_row(row, step, "failed", error=error)
+            self.commit(Edge.FAILED)
+        elif row.state == State.UNKNOWN:
+            # A write is unsettled, so only a look that was answered may end it.
+            row.attempts += 1
+            row.next_try_at = utcnow() + timedelta(seconds=backoff_seconds(row.attempts))
+            _wait_again(row)
+            note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
+            self.commit(Edge.LATER)
+        else:
+            self._give_up(row, cause, step, error)
+
+    def _give_up(
+        self, row: InvoiceSync | MemberSync, cause: Cause, step: str, error: RemoteError
+    ) -> None:
+        """Leave a row to a person. A receipt that exists is never called "not synced"."""
+        if isinstance(row, InvoiceSync) and row.sevdesk_voucher_id is not None:
+            row.cause_code, row.cause_params = "tag_missing", {}
+            row.next_try_at = None
+            row.finished_at = utcnow()
+            record.set_state(row, State.MISMATCHED if row.is_mismatch else State.SYNCED)
+            note_row(row, step, "failed", error=error, cause="tag_missing")
         else:
             fail(row, cause, step=step, error=error)
         self.commit(Edge.FAILED)
@@ -388,7 +425,7 @@ def _wait_again(row: InvoiceSync | MemberSync) -> None:
     """
     if isinstance(row, InvoiceSync):
         row.is_urgent = False
-        if row.state == State.SENDING:
+        if row.state == State.SENDING and row.sevdesk_voucher_id is None:
             row.step = Step.UPLOADED
             record.set_state(row, State.WAITING)
         else:

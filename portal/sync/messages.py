@@ -131,6 +131,13 @@ _ENTRIES = (
         "sevdesk_contacts",
     ),
     Entry(
+        "tag_missing",
+        N_("Booked, but sevdesk refused the tag."),
+        N_("Add the tag in sevdesk by hand, or retry."),
+        "optional",
+        "sevdesk_voucher",
+    ),
+    Entry(
         "sum_differs",
         N_("Booked, but sevdesk shows %(a)s, Cobot %(b)s."),
         N_("Check the receipt in sevdesk."),

@@ -1,0 +1,221 @@
+"""Corners in which an invoice could be lost, booked twice, or told wrongly."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import update
+
+from portal.cobot.client import CobotClient
+from portal.database import db, utcnow
+from portal.models import HistoryLine, InvoiceSync, Space, State
+from portal.services import (
+    catchup,
+    connection,
+    inbox,
+    invoices,
+    pauses,
+    receipts,
+    record,
+    upkeep,
+)
+from portal.services.connection import SevdeskSettings
+from portal.services.drain import drain
+from portal.services.retry import retry_invoice
+from portal.services.work import Work
+from tests.services.conftest import (
+    TOKEN,
+    Remote,
+    admin_named,
+    announce,
+    id_of,
+    line,
+    member_row,
+    row_of,
+    steps_of,
+    sync,
+    work,
+)
+
+XYZ = {"type": "memberships", "id": "mem-xyz"}
+
+
+def due_now(row: InvoiceSync) -> None:
+    row.next_try_at = utcnow() - timedelta(seconds=1)
+    db.session.commit()
+
+
+def test_a_retry_while_the_message_is_posted_keeps_the_invoice_due(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = CobotClient.post_activity
+
+    def post(self: CobotClient, *args: object) -> None:
+        real(self, *args)  # type: ignore[arg-type]
+        monkeypatch.setattr(CobotClient, "post_activity", real)
+        with db.engine.begin() as other:  # another process, at the same time
+            other.execute(update(InvoiceSync).values(state="waiting", next_try_at=utcnow()))
+
+    monkeypatch.setattr(CobotClient, "post_activity", post)
+    made = remote.invoice("alpha", items=[line(code="Meeting")], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    drain(alpha.id, seconds=0.01)
+    row = row_of(made)
+    assert (row.state, row.next_try_at is not None) == (State.WAITING, True)
+
+
+def test_upkeep_finds_what_is_in_work_without_a_time(remote: Remote, alpha: Space) -> None:
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    inbox.take_in(alpha.id)
+    row = row_of(made)
+    row.next_try_at = None
+    db.session.commit()
+    upkeep.sweep()
+    work(alpha)
+    assert row_of(made).state == State.SYNCED
+
+
+@pytest.mark.parametrize("answer", ["garbage", "status:400"])
+def test_a_look_that_is_answered_badly_settles_nothing(
+    remote: Remote, alpha: Space, answer: str
+) -> None:
+    remote.fault("sevdesk", "reset_after_commit", path="/Voucher/Factory/saveVoucher")
+    made = sync(remote, alpha, debitor=XYZ)
+    remote.fault("sevdesk", answer, method="GET", path="/Voucher")
+    due_now(row_of(made))
+    work(alpha)
+    deadline = time.monotonic() + 20
+    while row_of(made).state == State.UNKNOWN:
+        assert time.monotonic() < deadline
+        drain(alpha.id)
+    assert row_of(made).state == State.SYNCED
+    assert "look later" in steps_of(made)
+    assert not [step for step in steps_of(made) if step.endswith("failed")]
+    assert len(remote.sevdesk()["vouchers"]) == 1
+
+
+@pytest.mark.parametrize("settings", [{"sevdesk_calls_per_second": 2}])
+def test_a_refusal_is_kept_although_the_budget_is_used_up(
+    remote: Remote, alpha: Space, settings: dict[str, object]
+) -> None:
+    announce(alpha, "confirmed_membership", "mem-xyz")
+    deadline = time.monotonic() + 30
+    drain(alpha.id)
+    while member_row("mem-xyz").state != State.SYNCED:
+        assert time.monotonic() < deadline
+        drain(alpha.id)
+    remote.fault("sevdesk", "status:422", path="/Voucher/Factory/saveVoucher")
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    drain(alpha.id)
+    while row_of(made).state != State.FAILED:
+        assert time.monotonic() < deadline
+        drain(alpha.id)
+    assert row_of(made).cause_code == "rejected_by_sevdesk"
+
+
+def test_a_right_that_only_members_need_does_not_stop_the_invoices(
+    remote: Remote, alpha: Space
+) -> None:
+    remote.fault("cobot-space", "status:403", method="PUT", times=0)
+    announce(alpha, "confirmed_membership", "mem-new")
+    made = sync(remote, alpha, debitor={"type": "memberships", "id": "mem-new"})
+    db.session.refresh(alpha)
+    assert not alpha.is_paused
+    assert row_of(made).state == State.SYNCED
+    assert member_row("mem-new").cause_code == "number_not_written"
+
+
+def test_a_receipt_without_its_tag_is_never_called_not_synced(remote: Remote, alpha: Space) -> None:
+    remote.fault("sevdesk", "status:422", path="/Tag/Factory/create")
+    made = sync(remote, alpha, debitor=XYZ)
+    row = row_of(made)
+    assert (row.state, row.cause_code) == (State.SYNCED, "tag_missing")
+    assert remote.space()["activities"] == []
+    assert retry_invoice(alpha, id_of(made), actor="admin:owner")
+    work(alpha)
+    assert (row_of(made).cause_code, remote.sevdesk()["vouchers"][0]["tags"]) == (None, ["Import"])
+
+
+def test_our_receipt_is_recognised_although_the_name_changed_meanwhile(
+    remote: Remote, alpha: Space
+) -> None:
+    remote.fault("sevdesk", "reset_after_commit", path="/Voucher/Factory/saveVoucher")
+    made = sync(remote, alpha, debitor={"type": "memberships", "id": "mem-lost"})
+    record.name_person(alpha.id, "memberships", "mem-lost", "Somebody Else")
+    db.session.commit()
+    due_now(row_of(made))
+    work(alpha)
+    assert row_of(made).state == State.MISMATCHED
+    assert len(remote.sevdesk()["vouchers"]) == 1
+
+
+def test_a_correction_with_the_wrong_sign_is_shown() -> None:
+    row = InvoiceSync(gross=Decimal("-119.00"), sevdesk_gross=Decimal("119.00"))
+    row.sent_credit_debit = "D"
+    warning = receipts._warning(row, None)
+    assert warning is not None
+    assert warning.code == "sum_differs"
+
+
+def test_a_stop_by_hand_outlives_settings_that_could_not_be_tested(
+    remote: Remote, alpha: Space
+) -> None:
+    pauses.hold(alpha, actor="admin:owner")
+    db.session.commit()
+    remote.fault("sevdesk", "status:503", times=0)
+    connection.save_settings(
+        alpha, SevdeskSettings(TOKEN, None, 5), admin=admin_named("owner"), user_token=None
+    )
+    db.session.refresh(alpha)
+    assert alpha.pause_code == pauses.BY_HAND
+
+
+def test_a_pause_ends_the_drain_that_is_running(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        announce(alpha, "created_invoice", id_of(remote.invoice("alpha", items=[line()])))
+    seen: list[str] = []
+    real = invoices.sync
+
+    def stop_after_the_first(work: Work, row: InvoiceSync) -> None:
+        real(work, row)
+        seen.append("one")
+        pauses.hold(alpha, actor="admin:owner")
+        db.session.commit()
+
+    monkeypatch.setattr(invoices, "sync", stop_after_the_first)
+    drain(alpha.id)
+    assert seen == ["one"]
+
+
+def test_a_zero_invoice_that_is_filled_in_later_is_booked(remote: Remote, alpha: Space) -> None:
+    made = sync(remote, alpha, debitor=XYZ, items=[line(net="0.0")])
+    assert row_of(made).state == State.SKIPPED
+    remote.control(
+        "PATCH", f"/cobot/spaces/alpha/invoices/{id_of(made)}?webhook=0", {"items": [line()]}
+    )
+    announce(alpha, "updated_invoice", id_of(made))
+    work(alpha)
+    assert row_of(made).state == State.SYNCED
+
+
+def test_a_space_that_was_away_for_months_is_compared_from_its_start(
+    remote: Remote, alpha: Space
+) -> None:
+    today = utcnow().date()
+    old = remote.invoice(
+        "alpha", items=[line()], debitor=XYZ, invoiceDate=(today - timedelta(days=90)).isoformat()
+    )
+    alpha.start_date = today - timedelta(days=120)
+    alpha.caught_up_on = None
+    db.session.commit()
+    assert catchup.catch_up(alpha.id) == 1
+    work(alpha)
+    assert row_of(old).state == State.SYNCED
+    assert db.session.query(HistoryLine).count() > 0
