@@ -195,4 +195,4 @@ def test_taken_number_is_booked_anyway_only_by_a_persons_choice(
     assert 'data-state="waiting"' in answer.text
     assert "Entschieden, den Beleg trotzdem anzulegen" in answer.text
     with app.app_context():
-        assert db.session.get_one(InvoiceSync, row_id).create_anyway
+        assert db.session.get_one(InvoiceSync, row_id).beside_voucher_id
