@@ -7,6 +7,8 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONUTF8 := 1
 CODE := portal jobs tests wsgi.py gunicorn.conf.py
 WITHOUT_BROWSER := not browser and not faults
+# Two files at a time: the tests between processes wait more than they work.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 FAULTS := $(PY) -m pytest -q -p no:randomly tests/faults -m
 SEED ?= 1
 INVOICES ?= 1000
@@ -44,8 +46,8 @@ translations: .venv/installed
 demo: setup ## the whole way with both remote sides simulated; ONCE=1 ends after the story
 	@ONCE="$(ONCE)" $(PY) -m tests.demo
 
-test: setup ## all tests but those that need a browser
-	$(PY) -m pytest -q -m "$(WITHOUT_BROWSER)" $(ARGS)
+test: setup ## all tests but those in a browser and the faults
+	$(PY) -m pytest -q $(SIDE_BY_SIDE) -m "$(WITHOUT_BROWSER)" $(ARGS)
 
 # --- the other ones --------------------------------------------------------------------------
 
@@ -76,7 +78,7 @@ audit: setup
 	@tools/audit.sh
 
 test-postgres: setup ## the same tests on PostgreSQL, in a cluster of their own
-	@tools/with-postgres.sh $(PY) -m pytest -q -m "$(WITHOUT_BROWSER)" $(ARGS)
+	@tools/with-postgres.sh $(PY) -m pytest -q $(SIDE_BY_SIDE) -m "$(WITHOUT_BROWSER)" $(ARGS)
 
 # The short rows of the forty faults, on the database that TEST_DATABASE_URL names or SQLite.
 faults-short: setup
