@@ -38,6 +38,6 @@ class SupportLook(Base):
     admin_id: Mapped[int] = mapped_column(ForeignKey("admin.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
     what: Mapped[str] = mapped_column(String(20))
-    """"search", "begun", "space", "invoice", "ended"."""
+    """"search" (an invoice), "search_space", "begun", "space", "invoice", "ended"."""
     subject: Mapped[str | None] = mapped_column(String(100))
     """The number of the invoice that was looked at."""

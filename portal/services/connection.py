@@ -169,15 +169,23 @@ def test_token(space: Space, token: str) -> TokenTest:
 test_token.__test__ = False  # type: ignore[attr-defined]
 
 
-def hold(space: Space, *, admin: Admin) -> None:
-    """Stop transferring until somebody lets it go on; what Cobot announces is kept. Commits."""
-    if space.is_connected and not space.is_paused:
+def hold(space: Space, *, admin: Admin) -> bool:
+    """Stop transferring until somebody lets it go on; what Cobot announces is kept. Commits.
+
+    False when there was nothing to stop: the space is not connected, or paused already.
+    """
+    is_working = space.is_connected and not space.is_paused
+    if is_working:
         pauses.hold(space, actor=actor_of(admin))
     db.session.commit()
+    return is_working
 
 
-def let_go_on(space: Space, *, admin: Admin) -> None:
-    """End a pause that somebody made by hand, and go on at once. Commits."""
+def let_go_on(space: Space, *, admin: Admin) -> bool:
+    """End a pause that somebody made by hand, and go on at once. Commits.
+
+    False when the space is still paused: then for a reason that no click ends.
+    """
     if space.pause_code == pauses.BY_HAND:
         pauses.clear(space, actor=actor_of(admin))
         if space.sevdesk_client is None:
@@ -185,6 +193,7 @@ def let_go_on(space: Space, *, admin: Admin) -> None:
         space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id)
+    return not space.is_paused
 
 
 def switch_on(space: Space, *, admin: Admin) -> None:

@@ -56,6 +56,14 @@ class Look:
     reason: str | None
 
 
+@dataclass(frozen=True)
+class LooksPage:
+    """Some looks, the latest first; `next_cursor` leads to the older ones, None at the end."""
+
+    looks: Sequence[Look]
+    next_cursor: int | None
+
+
 def is_support(admin: Admin) -> bool:
     """True for the people named in SUPPORT_USER_IDS."""
     return admin.cobot_user_id in core().config.support_user_ids
@@ -161,15 +169,25 @@ def begin_visit(admin: Admin, space: Space, reason: str) -> SupportVisit:
 
 
 def end_visit(admin: Admin, visit_id: int) -> bool:
-    """End a visit of this person; False when they have no such visit. Commits."""
+    """End a visit of this person, and every other of theirs to the same space; False when
+    they have no such visit. Commits."""
     visit = db.session.scalar(
         select(SupportVisit).where(SupportVisit.id == visit_id, SupportVisit.admin_id == admin.id)
     )
     if visit is None:
         return False
-    if visit.expires_at > utcnow():
-        visit.expires_at = utcnow()
-        note_look(visit, "ended")
+    now = utcnow()
+    # A visit may have been begun twice, by a double click: none of them must stay open.
+    still_open = db.session.scalars(
+        select(SupportVisit).where(
+            SupportVisit.admin_id == admin.id,
+            SupportVisit.space_id == visit.space_id,
+            SupportVisit.expires_at > now,
+        )
+    )
+    for one in still_open.all():
+        one.expires_at = now
+        note_look(one, "ended")
     db.session.commit()
     return True
 
@@ -187,31 +205,38 @@ def note_look(visit: SupportVisit, what: str, subject: str | None = None) -> Non
     )
 
 
-def note_search(admin: Admin, hits: Sequence[SupportHit]) -> None:
-    """Write down which spaces' invoices a search has shown. Commits."""
-    numbers: dict[int, str] = {}
-    for hit in hits:
-        numbers.setdefault(hit.space.id, hit.invoice.number or hit.invoice.cobot_invoice_id)
-    looks = [
-        {"space_id": space_id, "admin_id": admin.id, "what": "search", "subject": number}
-        for space_id, number in numbers.items()
+def note_search(admin: Admin, hits: Sequence[SupportHit], spaces: Sequence[Space]) -> None:
+    """Write down each invoice and each space that a search has shown. Commits."""
+    found: list[tuple[int, str, str | None]] = [
+        (hit.space.id, "search", hit.invoice.number or hit.invoice.cobot_invoice_id) for hit in hits
     ]
-    if looks:
+    found += [(space.id, "search_space", None) for space in spaces]
+    if found:
+        looks = [
+            {"space_id": space_id, "admin_id": admin.id, "what": what, "subject": subject}
+            for space_id, what, subject in found
+        ]
         db.session.execute(insert(SupportLook), looks)
     db.session.commit()
 
 
-def looks_at(space: Space) -> list[Look]:
-    """Return who of support looked at the space, the latest first."""
+def looks_at(space: Space, before: int | None = None) -> LooksPage:
+    """Return who of support looked at the space, from below the cursor on."""
     query = (
         select(SupportLook, Admin.email, SupportVisit.reason)
         .join(Admin, Admin.id == SupportLook.admin_id)
         .outerjoin(SupportVisit, SupportVisit.id == SupportLook.visit_id)
         .where(SupportLook.space_id == space.id)
         .order_by(SupportLook.id.desc())
-        .limit(MOST_LOOKS)
+        .limit(MOST_LOOKS + 1)
     )
-    return [
-        Look(look.at, email, look.what, look.subject, reason)
-        for look, email, reason in db.session.execute(query)
-    ]
+    if before is not None:
+        query = query.where(SupportLook.id < before)
+    rows = db.session.execute(query).all()
+    shown = rows[:MOST_LOOKS]
+    return LooksPage(
+        looks=[
+            Look(look.at, email, look.what, look.subject, reason) for look, email, reason in shown
+        ],
+        next_cursor=shown[-1][0].id if len(rows) > MOST_LOOKS else None,
+    )

@@ -77,6 +77,7 @@ SETTINGS_REFUSED: Mapping[str, str] = {
 
 LOOKS: Mapping[str, str] = {
     "search": N_("found in a search:"),
+    "search_space": N_("Space found in a search"),
     "begun": N_("Visit begun"),
     "space": N_("Overview of the space"),
     "invoice": N_("Invoice"),

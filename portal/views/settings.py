@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.forms import DisconnectForm
+from portal.forms import DisconnectForm, row_id
 from portal.services import connection
 from portal.services.support import looks_at
 from portal.views.access import current_admin, current_space
@@ -17,20 +17,25 @@ bp = Blueprint("settings", __name__, url_prefix="/spaces/<subdomain>")
 @bp.get("/settings")
 def index(subdomain: str) -> ResponseReturnValue:
     space = current_space()
-    return render_template("settings/index.html", space=space, looks=looks_at(space))
+    before = request.args.get("looks", type=row_id)
+    return render_template("settings/index.html", space=space, page=looks_at(space, before))
 
 
 @bp.post("/pause")
 def pause(subdomain: str) -> ResponseReturnValue:
-    connection.hold(current_space(), admin=current_admin())
-    flash(_("Paused. New invoices are kept and wait."))
+    if connection.hold(current_space(), admin=current_admin()):
+        flash(_("Paused. New invoices are kept and wait."))
+    else:
+        flash(_("The sync stands still already; nothing was changed."))
     return redirect(url_for(".index", subdomain=subdomain), 303)
 
 
 @bp.post("/resume")
 def resume(subdomain: str) -> ResponseReturnValue:
-    connection.let_go_on(current_space(), admin=current_admin())
-    flash(_("The sync goes on."))
+    if connection.let_go_on(current_space(), admin=current_admin()):
+        flash(_("The sync goes on."))
+    else:
+        flash(_("This pause ends once its cause is repaired."))
     return redirect(url_for(".index", subdomain=subdomain), 303)
 
 

@@ -29,7 +29,7 @@ def index() -> ResponseReturnValue:
     is_search = len(q) >= support_service.SHORTEST_SEARCH
     hits = support_service.all_spaces_invoices(q) if is_search else []
     spaces = support_service.all_spaces_spaces(q) if is_search else []
-    support_service.note_search(current_admin(), hits)
+    support_service.note_search(current_admin(), hits, spaces)
     return render_template(
         "support/index.html",
         q=q,

@@ -200,7 +200,10 @@ def test_token_that_turns_out_wrong_later_pauses_the_space_for_that(app: Flask, 
         assert space.pause_code == "token_invalid"
 
 
-def test_pause_by_hand_holds_until_it_is_ended(app: Flask, owner: FlaskClient, cast: Cast) -> None:
+def test_pause_by_hand_holds_until_it_is_ended(
+    app: Flask, owner: FlaskClient, cast: Cast, edit_space: Callable[..., None]
+) -> None:
+    edit_space(cast.alpha, sevdesk_client="7")
     token = {"csrf_token": csrf_of(owner, "/spaces/alpha/settings")}
     assert owner.post("/spaces/alpha/pause", data=token).location == "/spaces/alpha/settings"
     page = owner.get("/spaces/alpha/settings").text
@@ -224,8 +227,12 @@ def test_resume_ends_no_other_pause(
 ) -> None:
     edit_space(cast.alpha, paused_at=utcnow(), pause_code="token_invalid")
     token = {"csrf_token": csrf_of(owner, "/spaces/alpha/disconnect")}
-    owner.post("/spaces/alpha/resume", data=token)
-    owner.post("/spaces/alpha/pause", data=token)
+    said = owner.post("/spaces/alpha/resume", data=token, follow_redirects=True).text
+    assert "Die Übertragung läuft weiter." not in said
+    assert "Diese Pause endet, sobald ihre Ursache behoben ist." in said
+    said = owner.post("/spaces/alpha/pause", data=token, follow_redirects=True).text
+    assert "Neue Rechnungen werden aufbewahrt und warten." not in said
+    assert "Die Übertragung steht schon" in said
     with app.app_context():
         assert db.session.get_one(Space, cast.alpha).pause_code == "token_invalid"
 

@@ -202,3 +202,63 @@ def test_looks_are_kept_apart_from_who_may_not_look(app: Flask, owner: FlaskClie
         assert owner.get(path).status_code == 404
     with app.app_context():
         assert db.session.scalars(select(SupportLook)).all() == []
+
+
+def looks_read_by(browser: FlaskClient, path: str = "/spaces/alpha/settings") -> list[str]:
+    """Return the column "what" of the looks as the admins read it."""
+    page = browser.get(path).text
+    return [
+        " ".join(cell.partition("<")[0].split()) for cell in page.split('<td data-label="Was">')[1:]
+    ]
+
+
+def test_search_that_finds_only_the_space_is_written_down_too(
+    support: FlaskClient, owner: FlaskClient
+) -> None:
+    support.get("/support?q=space%20alp")
+    assert looks_read_by(owner) == ["Space in einer Suche gefunden"]
+
+
+def test_every_invoice_that_a_search_shows_is_written_down(
+    cast: Cast, support: FlaskClient, owner: FlaskClient, add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(cast.alpha, number="2531-2")
+    add_invoice(cast.beta, number="2531-3")
+    support.get("/support?q=2531")
+    assert sorted(looks_read_by(owner)) == [
+        "In einer Suche gefunden: 2531-1",
+        "In einer Suche gefunden: 2531-2",
+    ]
+
+
+def test_search_shows_the_cause_without_what_sevdesk_said(support: FlaskClient) -> None:
+    page = support.get("/support?q=2531-1").text
+    assert 'data-cause="account_missing"' in page
+    assert '<span class="cause">' in page
+    assert "Meeting" not in page
+
+
+def test_end_of_a_visit_ends_the_one_begun_twice_too(app: Flask, support: FlaskClient) -> None:
+    visit(support)
+    visit(support)
+    with app.app_context():
+        visit_id = db.session.scalars(select(func.max(SupportVisit.id))).one()
+    token = {"csrf_token": csrf_of(support, "/support")}
+    assert support.post(f"/support/visits/{visit_id}/end", data=token).status_code == 303
+    assert "Warum öffnest du" in support.get(INVOICE).text
+
+
+def test_admins_can_turn_the_pages_of_looks_to_the_first_one(
+    support: FlaskClient, owner: FlaskClient
+) -> None:
+    for _ in range(51):
+        support.get("/support?q=space%20alp")
+    support.get("/support?q=2531-1")
+    first = owner.get("/spaces/alpha/settings").text
+    assert first.count("data-look=") == 50
+    older = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    assert older.startswith("/spaces/alpha/settings?looks=")
+    second = owner.get(older).text
+    assert second.count("data-look=") == 2
+    assert 'rel="next"' not in second
+    assert owner.get("/spaces/alpha/settings?looks=x").text.count("data-look=") == 50
