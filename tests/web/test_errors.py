@@ -81,7 +81,7 @@ def test_remote_side_that_is_away_is_503_in_words(
 def test_form_larger_than_64_kb_is_refused(owner: FlaskClient) -> None:
     answer = owner.post("/language", data={"csrf_token": "x" * 70_000})
     assert answer.status_code == 413
-    assert "Das war zu viel" in answer.text
+    assert "Das Formular ist zu groß" in answer.text
 
 
 def test_hook_with_unknown_secret_is_404_without_session_or_body(client: FlaskClient) -> None:

@@ -140,7 +140,7 @@ def test_way_to_cobot_that_it_does_not_tell_is_said(owner: FlaskClient, invoice:
     responses.get(URLS, status=503)
     answer = owner.get(f"{PAGE}/cobot")
     assert answer.status_code == 503
-    assert "Cobot nennt die Adresse nicht" in answer.text
+    assert "Die Seite in Cobot lässt sich gerade nicht öffnen" in answer.text
     assert "Setup › Accounting Codes" in owner.get("/spaces/alpha/accounting-codes").text
 
 

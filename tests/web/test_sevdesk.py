@@ -208,7 +208,7 @@ def test_choice_that_is_none_is_refused(owner: FlaskClient, wrong: dict[str, str
 def test_disconnect_is_confirmed_and_then_shown(app: Flask, owner: FlaskClient, cast: Cast) -> None:
     confirm = owner.get("/spaces/alpha/disconnect").text
     assert "Was bleibt" in confirm
-    assert "Was sofort geht" in confirm
+    assert "Was sofort gelöscht wird" in confirm
     token = csrf_of(owner, "/spaces/alpha/disconnect")
     for name in ("", "Space Beta"):
         data = {"csrf_token": token, "name": name}
@@ -248,7 +248,7 @@ def test_pause_says_why_and_since_when_on_every_page_of_the_space(
     edit_space(cast.alpha, paused_at=utcnow() - timedelta(hours=2), pause_code="token_invalid")
     for path in ("/spaces/alpha/log", PAGE):
         page = owner.get(path).text
-        assert "Die Übertragung ist pausiert" in page
+        assert "Die Übertragung ist angehalten" in page
         assert "sevdesk lehnt den API-Token ab (401)." in page
         assert "Keine Rechnung geht verloren" in page
 

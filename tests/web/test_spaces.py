@@ -72,7 +72,7 @@ def test_spaces_that_need_somebody_come_first(
     assert badges["extra3"] == "paused"
     assert badges["extra0"] == "not_connected"
     assert badges["alpha"] == "connected"
-    for word in ("Token ungültig", "Pausiert", "Nicht verbunden", "Verbunden"):
+    for word in ("Token ungültig", "Angehalten", "Nicht verbunden", "Verbunden"):
         assert word in page
 
 
