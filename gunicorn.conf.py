@@ -4,8 +4,7 @@ import logging
 
 from portal.logs import TOKEN_SHAPES
 
-# One process: its threads share the connections to the database, and the numbers for /metrics
-# need no folder shared between processes. More load means more machines.
+# One process: its threads share the connections to the database. More load means more machines.
 workers = 1
 worker_class = "gthread"
 threads = 8
