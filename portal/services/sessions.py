@@ -154,7 +154,14 @@ class DatabaseSessions(SessionInterface):
             return
         if session.key is not None:
             if session.modified or _wants_touch(session):
-                _change(session, session.key)
+                try:
+                    _change(session, session.key)
+                except SQLAlchemyError as err:
+                    if session.modified and response.status_code < 500:
+                        raise
+                    # The page says already what is wrong, or only the end of the session stays.
+                    db.session.rollback()
+                    log.warning("session not stored", error=type(err).__name__)
             return
         if not session.modified or (not session and session.admin_id is None):
             return

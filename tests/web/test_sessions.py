@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from portal.database import db, utcnow
 from portal.models import Admin, LoginSession
 from portal.services import log as log_service
+from portal.services import sessions
 from tests.web.conftest import Cast, csrf_of
 
 LOG = "/spaces/alpha/log"
@@ -187,6 +188,7 @@ def test_database_away_in_the_middle_of_a_page_is_503_too(
         raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
 
     monkeypatch.setattr(log_service, "log_page", fail)
+    monkeypatch.setattr(sessions, "_change", fail)
     answer = owner.get(LOG)
     assert answer.status_code == 503
     assert "Unsere Datenbank antwortet gerade nicht" in answer.text
