@@ -164,7 +164,7 @@ def _heals(ground: Ground, space: str, scenario: Scenario) -> None:
     if scenario is not _member:
         ground.ends(space, "E-1", END.get(scenario, "synced"), meanwhile=ground.a_minute_passes)
     if scenario is _blocked:
-        ground.wait_until(lambda: ground.rows(space)[0]["told_cause"], "the message", every=0.3)
+        ground.wait_until(lambda: _is_told(ground, space), "the message", every=0.3)
     if has_member:
         ground.wait_until(
             lambda: _member_is_done(ground, space), "the member", every=0.3, seconds=40
@@ -187,6 +187,11 @@ def _heals(ground: Ground, space: str, scenario: Scenario) -> None:
 def _is_paused(ground: Ground, space: str) -> bool:
     ground.a_minute_passes()
     return bool(ground.space_row(space)["paused_at"]) or _states(ground, space) == ["synced"]
+
+
+def _is_told(ground: Ground, space: str) -> bool:
+    ground.a_minute_passes()
+    return bool(ground.rows(space)[0]["told_cause"])
 
 
 def _states(ground: Ground, space: str) -> list[str]:
