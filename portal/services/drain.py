@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -36,6 +36,9 @@ Row = TypeVar("Row", MemberSync, InvoiceSync)
 
 log = structlog.get_logger(__name__)
 
+COME_AGAIN = timedelta(seconds=1)
+"""After so long a space is looked at again whose lock was taken."""
+
 
 def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
     """Work in one space for so many seconds at the most; return whether more is due at once.
@@ -44,6 +47,7 @@ def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
     """
     with space_lock(space_id) as lock:
         if lock is None:
+            _come_again(space_id)
             return False
         try:
             until = _work_through(space_id, lock, seconds)
@@ -52,6 +56,19 @@ def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
             db.session.rollback()
             log.warning("lock lost, leaving", space=space_id, error=str(err))
             return False
+
+
+def _come_again(space_id: int) -> None:
+    """Have the space woken again soon: its holder may have looked for what is due already and be
+    about to leave, and the wake-up that came now would be lost for a minute."""
+    soon = utcnow() + COME_AGAIN
+    db.session.execute(
+        update(Space)
+        .where(Space.id == space_id, Space.wake_at > soon)
+        .values(wake_at=soon)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
 
 
 def _work_through(space_id: int, lock: Lock, seconds: float) -> datetime | None:
@@ -153,17 +170,17 @@ def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:
         db.session.scalar(select(func.min(model.next_try_at)).where(model.space_id == space_id))
         for model in (MemberSync, InvoiceSync)
     ]
-    if db.session.scalar(
-        select(InboxEvent.id)
-        .where(InboxEvent.space_id == space_id, InboxEvent.handled_at.is_(None))
-        .limit(1)
-    ):
-        due.append(now)
     if batches.is_open(space_id) or tasks.has_work(space_id):
         due.append(now)
     first = min((at for at in due if at is not None), default=None)
     if first is not None and until is not None:
         first = max(first, until)
+    if db.session.scalar(
+        select(InboxEvent.id)
+        .where(InboxEvent.space_id == space_id, InboxEvent.handled_at.is_(None))
+        .limit(1)
+    ):
+        first = now  # a paused space takes in what is announced, too
     space.wake_at = first
     lock.confirm()
     db.session.commit()

@@ -136,6 +136,15 @@ def _one_receipt_each(
 def _nothing_silent(check: _Check, space: Json, invoices: list[Row]) -> None:
     name, now = space["subdomain"], datetime.now(UTC)
     known = {one["cobot_invoice_id"] for one in invoices}
+    if not check.expected.is_settled:
+        known |= {
+            one["remote_id"]
+            for one in check.seen.database.rows(
+                "SELECT remote_id FROM inbox_event e JOIN space s ON s.id = e.space_id"
+                " WHERE s.subdomain = :name AND handled_at IS NULL",
+                name=name,
+            )
+        }
     for one in space["invoices"]:
         if one["id"] not in known and one["number"] not in check.expected.unannounced:
             check.say("I3", name, f"{one['number']} has no row")

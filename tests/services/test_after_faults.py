@@ -15,7 +15,7 @@ from portal.crypto import Sealer
 from portal.database import db, engine_options, utcnow
 from portal.errors import BudgetExhausted
 from portal.models import Budget, InvoiceSync, Space, State
-from portal.services import budgets, catchup, connection, inbox, pauses
+from portal.services import budgets, catchup, connection, inbox, locks, pauses, upkeep
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
 from portal.services.work import Edge, Work
@@ -174,6 +174,31 @@ def test_a_receipt_that_stands_in_sevdesk_already_is_taken_over(
     work(alpha)
     assert (row_of(made).state, row_of(made).was_adopted) == (State.SYNCED, True)
     assert len(remote.sevdesk()["vouchers"]) == 1
+
+
+def test_a_wake_up_that_finds_the_lock_taken_comes_again_soon(alpha: Space) -> None:
+    # As upkeep leaves it: woken, and to be woken again in a minute should nobody look.
+    alpha.wake_at = utcnow() + upkeep.WAKE_AGAIN
+    db.session.commit()
+    with locks.space_lock(alpha.id) as lock:
+        assert lock is not None
+        assert drain(alpha.id) is False
+    db.session.refresh(alpha)
+    assert alpha.wake_at is not None
+    assert alpha.wake_at < utcnow() + timedelta(seconds=2)
+
+
+def test_a_paused_space_takes_in_what_is_announced_while_it_looks(
+    alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses.pause(alpha, "space_suspended")
+    announce(alpha, "created_invoice", "inv-1")
+    # The hook comes right after the drain has looked.
+    with monkeypatch.context() as patched:
+        patched.setattr(inbox, "take_in", lambda _: 0)
+        assert drain(alpha.id) is True
+    assert drain(alpha.id) is False
+    assert db.session.scalars(select(InvoiceSync)).one().cobot_invoice_id == "inv-1"
 
 
 def test_nothing_is_written_once_the_space_is_disconnected(
