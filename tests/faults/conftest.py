@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Keep docstring and outcome of each row."""
+    """Keep the outcome of each row's tests."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     found = NUMBER.search(item.name)
@@ -39,8 +39,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.when == "call" or report.failed or report.skipped:
         rows = item.config.stash[RESULTS]
         row = rows.setdefault(found[1], {"tests": {}})
-        said = " ".join((item.function.__doc__ or "").split())
-        row["done"], _, row["held"] = said.partition(" Held: ")
         row["tests"][item.name] = report.outcome
         if report.skipped and isinstance(report.longrepr, tuple):
             row["skipped"] = report.longrepr[2].removeprefix("Skipped: ")
