@@ -206,7 +206,7 @@ def test_f35_the_database_is_locked(ground: Ground, space: str) -> None:
 
 
 def test_f35_the_disk_is_full(ground: Ground, space: str) -> None:
-    """The web server and the workers may write no further byte into SQLite's files.
+    """The web server may write no further byte into SQLite's files (its disk is full).
 
     Held: 503 and never a 2xx; with room again Cobot's repeat succeeds.
     """
