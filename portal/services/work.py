@@ -425,8 +425,9 @@ def _wait_again(row: InvoiceSync | MemberSync) -> None:
     """
     if isinstance(row, InvoiceSync):
         row.is_urgent = False
-        if row.state == State.SENDING and row.sevdesk_voucher_id is None:
-            row.step = Step.UPLOADED
+        if row.state == State.SENDING:
+            if row.sevdesk_voucher_id is None:  # else the receipt is there, only its tags are not
+                row.step = Step.UPLOADED
             record.set_state(row, State.WAITING)
         else:
             record.touch(row)

@@ -228,7 +228,7 @@ def test_f31_disconnected_in_the_middle(ground: Ground, space: str) -> None:
     )
     ground.connect(space)
     ground.catch_up_again(space)
-    ground.ends(space, numbers, seconds=150, meanwhile=ground.a_minute_passes)
+    ground.ends(space, [*numbers, "F31-late"], seconds=150, meanwhile=ground.a_minute_passes)
     ground.check(space, unannounced={"F31-late"} - {row["number"] for row in ground.rows(space)})
 
 
