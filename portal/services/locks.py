@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -31,15 +32,15 @@ class LockLost(PortalError):
     """Somebody else holds the lock now: stop, and write nothing more."""
 
 
-class Lock:
+class Lock(ABC):
     """A lock that this worker holds."""
 
+    @abstractmethod
     def confirm(self) -> None:
         """Make sure, within the caller's transaction, that the lock is still ours.
 
         Raises LockLost.
         """
-        raise NotImplementedError
 
 
 @contextmanager
