@@ -77,10 +77,10 @@ def import_members(space: str, preview: bool, plain: bool) -> None:
         ]
         if task.finished_at is None:
             tasks.cancel(task, found, actor=ACTOR)
-    elif member_import.start(found, task):
+    elif member_import.WORK.start(found, task):
         _work(found, task)
-        done = member_import.progress(found, task)
-        result |= {"linked": done.linked, "failed": done.failed, "waiting": done.working}
+        done = member_import.WORK.progress(found, task)
+        result |= {"linked": done.synced, "failed": done.failed, "waiting": done.working}
     if plain:
         _print(result)
         return
@@ -113,9 +113,9 @@ def backfill_command(space: str, first: datetime, last: datetime, yes: bool, pla
     if not yes and not click.confirm("Begin?", err=True):
         tasks.cancel(task, found, actor=ACTOR)
         return
-    backfill.start(found, task)
+    backfill.WORK.start(found, task)
     _work(found, task)
-    done = backfill.progress(found, task)
+    done = backfill.WORK.progress(found, task)
     result = {
         "state": done.task.state,
         "total": done.task.total,

@@ -7,40 +7,20 @@ nothing else of the space is due; from there on they are invoices like any other
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, PermanentError
-from portal.models import InvoiceSync, Space, State, Task, TaskItem
-from portal.models.invoice import IN_WORK
+from portal.models import InvoiceSync, Space, Task, TaskItem
 from portal.services import bodies, pauses, record, rehearsal, tasks
 from portal.services.rehearsal_outcome import KNOWN
 from portal.services.task_looks import Look
-from portal.services.tasks import TaskView
+from portal.services.task_work import TaskWork
 from portal.services.work import LeaveSpace, Work
 
 KIND = "backfill"
-CHUNK = 10
-"""So many are made due at once: a pause stops all others."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a backfill got; the counts are of the invoices taken up so far."""
-
-    task: TaskView
-    synced: int
-    mismatched: int
-    failed: int
-    skipped: int
-    working: int
-
-    @property
-    def finished(self) -> int:
-        return self.synced + self.mismatched + self.failed + self.skipped
 
 
 def prepare(space: Space, from_date: date, to_date: date, *, actor: str) -> Task:
@@ -50,63 +30,10 @@ def prepare(space: Space, from_date: date, to_date: date, *, actor: str) -> Task
 
 def run(look: Look) -> None:
     """Rehearse the window; then a person decides. Raises RemoteError, TaskStopped."""
-    outcome = rehearsal.rehearse(look)
-    _mark_known(look.task)
-    to_do = _to_do(look.task)
+    outcome = rehearsal.rehearse(look, judged_again=())
+    to_do = WORK.to_do(look.task)
     result = {"outcome": outcome.to_json(), "to_do": to_do}
     look.finish(result, then_work=to_do > 0)
-
-
-def start(space: Space, task: Task) -> bool:
-    """Begin with the work; False when it was begun or dropped before. Commits and wakes."""
-    _mark_known(task)
-    return tasks.start_work(task, space, total=_to_do(task))
-
-
-def pause(space: Space, task: Task, *, actor: str) -> bool:
-    """Take up nothing more until somebody lets it go on. Commits."""
-    return tasks.pause(task, space, actor=actor)
-
-
-def go_on(space: Space, task: Task, *, actor: str) -> bool:
-    """Let a paused backfill go on. Commits and wakes."""
-    return tasks.go_on(task, space, actor=actor, done=progress(space, task).finished)
-
-
-def cancel(space: Space, task: Task, *, actor: str) -> bool:
-    """End a backfill; what was taken up is finished. Commits."""
-    return tasks.cancel(task, space, actor=actor)
-
-
-def current(space: Space) -> Task | None:
-    """Return the backfill that has not ended, else the last one."""
-    return tasks.open_task(space, KIND) or tasks.latest(space, KIND)
-
-
-def progress(space: Space, task: Task) -> Progress:
-    """Return how far a backfill got, counted in one statement."""
-    counted = db.session.execute(
-        select(InvoiceSync.state, func.count())
-        .join(
-            TaskItem,
-            (TaskItem.remote_id == InvoiceSync.cobot_invoice_id)
-            & (TaskItem.task_id == task.id)
-            & TaskItem.taken_at.is_not(None)
-            & (TaskItem.verdict != KNOWN),
-        )
-        .where(InvoiceSync.space_id == space.id)
-        .group_by(InvoiceSync.state)
-    )
-    states = {State(state): count for state, count in counted}
-    finished = sum(count for state, count in states.items() if state not in IN_WORK)
-    return Progress(
-        task=tasks.view(task, space, done=finished if task.phase == "work" else None),
-        synced=states.get(State.SYNCED, 0),
-        mismatched=states.get(State.MISMATCHED, 0),
-        failed=states.get(State.FAILED, 0),
-        skipped=states.get(State.SKIPPED, 0),
-        working=sum(states.get(state, 0) for state in IN_WORK),
-    )
 
 
 def take_up(work: Work) -> bool:
@@ -114,20 +41,11 @@ def take_up(work: Work) -> bool:
 
     Raises LeaveSpace when the list cannot be read now.
     """
-    task = db.session.scalar(
-        select(Task)
-        .where(
-            Task.space_id == work.space.id,
-            Task.kind == KIND,
-            Task.phase == "work",
-            Task.state == "running",
-        )
-        .execution_options(populate_existing=True)
-    )
+    task = WORK.running(work.space)
     if task is None:
         db.session.commit()
         return False
-    coming = _coming(task)
+    coming = WORK.coming(task)
     if not coming:
         tasks.finish_work(task)
         db.session.commit()
@@ -135,13 +53,8 @@ def take_up(work: Work) -> bool:
     db.session.commit()
     _read_bodies(work, task, coming)
     # The task's row first, so that a pause that comes now is seen: nothing more is taken up.
-    locked = db.session.scalar(
-        select(Task)
-        .where(Task.id == task.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if locked is None or locked.state != "running":
+    running = WORK.running(work.space, locked=True)
+    if running is None or running.id != task.id:
         db.session.commit()
         return False
     for item in coming:
@@ -189,24 +102,6 @@ def _take(space: Space, task: Task, item: TaskItem) -> None:
     )
 
 
-def _coming(task: Task) -> Sequence[TaskItem]:
-    return db.session.scalars(
-        select(TaskItem)
-        .where(TaskItem.task_id == task.id, TaskItem.taken_at.is_(None), TaskItem.verdict != KNOWN)
-        .order_by(TaskItem.place)
-        .limit(CHUNK)
-    ).all()
-
-
-def _to_do(task: Task) -> int:
-    return (
-        db.session.scalar(
-            select(func.count()).where(TaskItem.task_id == task.id, TaskItem.verdict != KNOWN)
-        )
-        or 0
-    )
-
-
 def _mark_known(task: Task) -> None:
     """Leave out what has a row here by now, failed ones too: the log repairs those. Commits."""
     rows = select(InvoiceSync.cobot_invoice_id).where(InvoiceSync.space_id == task.space_id)
@@ -217,3 +112,13 @@ def _mark_known(task: Task) -> None:
         .execution_options(synchronize_session=False)
     )
     db.session.commit()
+
+
+WORK = TaskWork(
+    kind=KIND,
+    row=InvoiceSync,
+    remote_id=InvoiceSync.cobot_invoice_id,
+    meant=TaskItem.verdict != KNOWN,
+    chunk=10,
+    before=_mark_known,
+)

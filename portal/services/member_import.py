@@ -8,7 +8,6 @@ else of the space is due.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
@@ -16,33 +15,16 @@ from sqlalchemy import delete, func, insert, select
 from portal.cobot.records import Membership
 from portal.database import db, insert_or_update, utcnow
 from portal.models import MemberSync, Space, State, Task, TaskItem
-from portal.models.invoice import IN_WORK
 from portal.services import contact_book, record, tasks
 from portal.services.task_looks import Look
-from portal.services.tasks import TaskView
+from portal.services.task_work import TaskWork
 from portal.services.work import Work
 from portal.sync.member_matching import ContactFacts, MemberMatch, match_members
 
 KIND = "members"
-CHUNK = 5
 DECIDABLE = ("ambiguous", "create", "link", "leave")
 TO_DO = ("link", "create")
 INSERT = 500
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an import got; the counts are of the members taken up so far."""
-
-    task: TaskView
-    linked: int
-    failed: int
-    skipped: int
-    working: int
-
-    @property
-    def finished(self) -> int:
-        return self.linked + self.failed + self.skipped
 
 
 def prepare(space: Space, *, actor: str) -> Task:
@@ -112,83 +94,13 @@ def decide(space: Space, task: Task, membership_id: str, choice: str) -> bool:
     return True
 
 
-def start(space: Space, task: Task) -> bool:
-    """Begin with the work; False when it was begun or dropped before. Commits and wakes."""
-    total = sum(counts_of(task).get(verdict, 0) for verdict in TO_DO)
-    return tasks.start_work(task, space, total=total)
-
-
-def pause(space: Space, task: Task, *, actor: str) -> bool:
-    """Take up nobody more until somebody lets it go on. Commits."""
-    return tasks.pause(task, space, actor=actor)
-
-
-def go_on(space: Space, task: Task, *, actor: str) -> bool:
-    """Let a paused import go on. Commits and wakes."""
-    return tasks.go_on(task, space, actor=actor, done=progress(space, task).finished)
-
-
-def cancel(space: Space, task: Task, *, actor: str) -> bool:
-    """End an import; who was taken up is finished. Commits."""
-    return tasks.cancel(task, space, actor=actor)
-
-
-def current(space: Space) -> Task | None:
-    """Return the import that has not ended, else the last one."""
-    return tasks.open_task(space, KIND) or tasks.latest(space, KIND)
-
-
-def progress(space: Space, task: Task) -> Progress:
-    """Return how far an import got, counted in one statement."""
-    counted = db.session.execute(
-        select(MemberSync.state, func.count())
-        .join(
-            TaskItem,
-            (TaskItem.remote_id == MemberSync.cobot_membership_id)
-            & (TaskItem.task_id == task.id)
-            & TaskItem.taken_at.is_not(None)
-            & TaskItem.verdict.in_(TO_DO),
-        )
-        .where(MemberSync.space_id == space.id)
-        .group_by(MemberSync.state)
-    )
-    states = {State(state): count for state, count in counted}
-    finished = sum(count for state, count in states.items() if state not in IN_WORK)
-    return Progress(
-        task=tasks.view(task, space, done=finished if task.phase == "work" else None),
-        linked=states.get(State.SYNCED, 0),
-        failed=states.get(State.FAILED, 0),
-        skipped=states.get(State.SKIPPED, 0),
-        working=sum(states.get(state, 0) for state in IN_WORK),
-    )
-
-
 def take_up(work: Work) -> bool:
     """Make the next members of the space's import due; False when there are none. Commits."""
-    task = db.session.scalar(
-        select(Task)
-        .where(
-            Task.space_id == work.space.id,
-            Task.kind == KIND,
-            Task.phase == "work",
-            Task.state == "running",
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    task = WORK.running(work.space, locked=True)
     if task is None:
         db.session.commit()
         return False
-    coming = db.session.scalars(
-        select(TaskItem)
-        .where(
-            TaskItem.task_id == task.id,
-            TaskItem.taken_at.is_(None),
-            TaskItem.verdict.in_(TO_DO),
-        )
-        .order_by(TaskItem.place)
-        .limit(CHUNK)
-    ).all()
+    coming = WORK.coming(task)
     for item in coming:
         _take(work.space, task, item)
     if not coming:
@@ -314,3 +226,12 @@ def _item(task: Task, member: Membership, match: MemberMatch | None) -> dict[str
         "cause_params": {},
         "facts": facts,
     }
+
+
+WORK = TaskWork(
+    kind=KIND,
+    row=MemberSync,
+    remote_id=MemberSync.cobot_membership_id,
+    meant=TaskItem.verdict.in_(TO_DO),
+    chunk=5,
+)

@@ -5,7 +5,7 @@ Bodies come from Cobot's list, contacts and receipts from sevdesk's lists: GETs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -85,15 +85,21 @@ def run(look: Look) -> None:
     look.finish({"outcome": outcome.to_json()})
 
 
-def rehearse(look: Look) -> Outcome:
-    """Judge every invoice of the task's window and keep each as an item. Commits."""
+def rehearse(
+    look: Look, *, judged_again: Collection[State] = (State.FAILED, State.WAITING)
+) -> Outcome:
+    """Judge every invoice of the task's window and keep each as an item. Commits.
+
+    One that has a row here is "known", unless it is in one of the states to be judged again: then
+    the rehearsal says what a new attempt would do.
+    """
     task, space = look.task, look.space
     assert task.from_date is not None
     assert task.to_date is not None
     invoices, unreadable = read_invoices(look, task.from_date, task.to_date)
     look.tell(0, len(invoices) + len(unreadable))
     context = _context(look, task.from_date, task.to_date)
-    known = _known_ids(space, [invoice.id for invoice in invoices] + unreadable)
+    known = _known_ids(space, [invoice.id for invoice in invoices] + unreadable, judged_again)
     judged = [
         (invoice, None if invoice.id in known else judge(context, invoice)) for invoice in invoices
     ]
@@ -226,11 +232,7 @@ def _owned(space: Space, voucher_ids: Sequence[str]) -> set[str]:
     return owned
 
 
-def _known_ids(space: Space, cobot_ids: Sequence[str]) -> set[str]:
-    """Return which invoices have a row that is booked, skipped or under way.
-
-    Those that failed or wait are judged: the rehearsal says what a new attempt would do.
-    """
+def _known_ids(space: Space, cobot_ids: Sequence[str], judged_again: Collection[State]) -> set[str]:
     known: set[str] = set()
     for at in range(0, len(cobot_ids), INSERT):
         known.update(
@@ -238,7 +240,7 @@ def _known_ids(space: Space, cobot_ids: Sequence[str]) -> set[str]:
                 select(InvoiceSync.cobot_invoice_id).where(
                     InvoiceSync.space_id == space.id,
                     InvoiceSync.cobot_invoice_id.in_(cobot_ids[at : at + INSERT]),
-                    InvoiceSync.state.not_in((State.FAILED, State.WAITING)),
+                    InvoiceSync.state.not_in(judged_again),
                 )
             )
         )

@@ -122,6 +122,11 @@ def latest(space: Space, kind: str, *, state: str | None = None) -> Task | None:
     )
 
 
+def current(space: Space, kind: str) -> Task | None:
+    """Return the task of this kind that has not ended, else the last one."""
+    return open_task(space, kind) or latest(space, kind)
+
+
 def find(space: Space, task_id: int, kind: str) -> Task | None:
     """Return a task of this space."""
     return db.session.scalar(

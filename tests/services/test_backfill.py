@@ -88,11 +88,11 @@ def test_first_the_sums_then_the_work_and_then_it_is_done(
     assert (task.state, task.result["to_do"], str(outcome.gross)) == ("ready", 12, "3141.60")
     drain_all(alpha)
     assert states() == {}
-    assert backfill.start(alpha, task)
-    assert not backfill.start(alpha, task)
+    assert backfill.WORK.start(alpha, task)
+    assert not backfill.WORK.start(alpha, task)
     assert queue_for(alpha.id) == "backfill"
     drain_all(alpha)
-    seen = backfill.progress(alpha, backfill.current(alpha) or task)
+    seen = backfill.WORK.progress(alpha, tasks.current(alpha, "backfill") or task)
     assert (seen.task.state, seen.synced, seen.finished) == ("done", 12, 12)
     again = ended(backfill.prepare(alpha, FIRST, LAST, actor="admin:owner"))
     assert (again.state, again.result["to_do"]) == ("done", 0)
@@ -109,7 +109,7 @@ def test_killed_again_and_again_it_ends_complete_with_no_double_and_five_calls_e
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     task = prepared(alpha)
-    backfill.start(alpha, task)
+    backfill.WORK.start(alpha, task)
     real, count = Work.commit, 0
     deaths = {40: Edge.UPLOADED, 200: Edge.SENDING, 400: Edge.SAVED, 600: Edge.FETCHED}
 
@@ -149,7 +149,7 @@ def test_killed_again_and_again_it_ends_complete_with_no_double_and_five_calls_e
 
 
 def test_a_new_invoice_goes_before_all_old_ones(remote: Remote, some: int, alpha: Space) -> None:
-    backfill.start(alpha, prepared(alpha))
+    backfill.WORK.start(alpha, prepared(alpha))
     drain(alpha.id, seconds=0.2)
     new = remote.invoice("alpha", number="new", items=[line()], debitor=XYZ)
     announce(alpha, "created_invoice", id_of(new))
@@ -172,23 +172,23 @@ def test_pause_go_on_and_cancel(remote: Remote, alpha: Space) -> None:
             "alpha", number=f"n-{number}", invoiceDate="2026-04-01", items=[line()], debitor=XYZ
         )
     task = prepared(alpha)
-    backfill.start(alpha, task)
+    backfill.WORK.start(alpha, task)
     while not states():
         drain(alpha.id, seconds=0.02)
-    assert backfill.pause(alpha, task, actor="admin:owner")
+    assert tasks.pause(task, alpha, actor="admin:owner")
     drain_all(alpha)
-    seen = backfill.progress(alpha, task)
+    seen = backfill.WORK.progress(alpha, task)
     assert (seen.task.state, seen.finished, seen.task.total) == ("paused", 10, 25)
     with pytest.raises(tasks.TaskOpen):
         backfill.prepare(alpha, FIRST, LAST, actor="admin:owner")
-    assert backfill.go_on(alpha, task, actor="admin:owner")
+    assert backfill.WORK.go_on(alpha, task, actor="admin:owner")
     db.session.commit()
     while sum(states().values()) == 10:
         drain(alpha.id, seconds=0.02)
-    assert backfill.cancel(alpha, task, actor="admin:owner")
+    assert tasks.cancel(task, alpha, actor="admin:owner")
     drain_all(alpha)
     assert states() == {"synced": 20}
-    assert not backfill.go_on(alpha, task, actor="admin:owner")
+    assert not backfill.WORK.go_on(alpha, task, actor="admin:owner")
     rest = prepared(alpha)
     assert rest.result["to_do"] == 5
 
@@ -197,11 +197,11 @@ def test_a_dead_token_pauses_it_and_a_new_one_lets_it_go_on(
     remote: Remote, some: int, alpha: Space
 ) -> None:
     task = prepared(alpha)
-    backfill.start(alpha, task)
+    backfill.WORK.start(alpha, task)
     remote.fault("sevdesk", "status:401", times=0, path="/Voucher*")
     drain_all(alpha)
     db.session.refresh(alpha)
-    seen = backfill.progress(alpha, task)
+    seen = backfill.WORK.progress(alpha, task)
     assert (seen.task.state, seen.task.pause_code) == ("paused", "token_invalid")
     remote.control("DELETE", "/faults")
     pauses.clear(alpha)
@@ -217,9 +217,9 @@ def test_within_the_real_kind_of_budget_nothing_is_asked_twice(
     remote: Remote, some: int, alpha: Space, settings: dict[str, object]
 ) -> None:
     task = prepared(alpha)
-    assert backfill.start(alpha, task)
+    assert backfill.WORK.start(alpha, task)
     db.session.refresh(task)
-    assert (backfill.progress(alpha, task).task.rest_seconds or 0) >= 6
+    assert (backfill.WORK.progress(alpha, task).task.rest_seconds or 0) >= 6
     before = remote.mark()
     while states()["synced"] < some:
         drain(alpha.id)
@@ -236,7 +236,27 @@ def test_an_invoice_that_fails_stays_to_be_healed_and_the_others_go_on(
         "alpha", number="bad", invoiceDate="2026-04-01", items=[line(code="Neu")], debitor=XYZ
     )
     remote.invoice("alpha", number="good", invoiceDate="2026-04-02", items=[line()], debitor=XYZ)
-    backfill.start(alpha, prepared(alpha))
+    backfill.WORK.start(alpha, prepared(alpha))
     drain_all(alpha)
-    seen = backfill.progress(alpha, backfill.current(alpha))  # type: ignore[arg-type]
+    seen = backfill.WORK.progress(alpha, tasks.current(alpha, "backfill"))  # type: ignore[arg-type]
     assert (seen.synced, seen.failed, seen.task.state) == (1, 1, "done")
+
+
+def test_what_stands_in_the_log_already_counts_as_there_however_it_ended(
+    remote: Remote, alpha: Space
+) -> None:
+    for number, code in (("bad", "Neu"), ("good", "Mitgliedschaft")):
+        remote.invoice(
+            "alpha",
+            number=number,
+            invoiceDate="2026-04-01",
+            items=[line(code=code)],
+            debitor=XYZ,
+        )
+    backfill.WORK.start(alpha, prepared(alpha))
+    drain_all(alpha)
+    again = prepared(alpha)
+    outcome = rehearsal.outcome_of(again)
+    assert outcome is not None
+    assert (again.state, again.result["to_do"]) == ("done", 0)
+    assert (outcome.known, outcome.failed, outcome.ok) == (2, 0, 0)

@@ -122,7 +122,7 @@ def test_after_the_repairs_one_press_heals_each_group_of_a_made_up_world(
 ) -> None:
     world = generated(remote, invoices=70, seed=9)
     space = connected(remote, world)
-    backfill.start(
+    backfill.WORK.start(
         space,
         ended(backfill.prepare(space, date(2026, 1, 1), date(2026, 12, 31), actor="admin:usr-0")),
     )

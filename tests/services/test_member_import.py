@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from portal.database import db
 from portal.models import MemberSync, Space, State, Task, TaskItem
-from portal.services import budgets, member_import
+from portal.services import budgets, member_import, tasks
 from portal.services.drain import drain
 from tests.services.conftest import TOKEN, Remote, member_row
 from tests.services.looking import drain_all, ended, methods
@@ -83,12 +83,12 @@ def test_the_run_links_creates_and_writes_numbers_back_and_can_run_twice(
     assert not member_import.decide(alpha, task, "stranger", "999")
     assert member_import.decide(alpha, task, "stranger", "602")
     assert member_import.decide(alpha, task, "hint", "leave")
-    assert member_import.start(alpha, task)
+    assert member_import.WORK.start(alpha, task)
     drain_all(alpha)
-    seen = member_import.progress(alpha, task)
+    seen = member_import.WORK.progress(alpha, task)
     db.session.commit()
-    assert (seen.linked, seen.failed, seen.working) == (5, 0, 0)
-    assert member_import.current(alpha).state == "done"  # type: ignore[union-attr]
+    assert (seen.synced, seen.failed, seen.working) == (5, 0, 0)
+    assert tasks.current(alpha, "members").state == "done"  # type: ignore[union-attr]
     db.session.commit()
     assert member_row("mail").contact_id == "601"
     assert member_row("stranger").contact_id == "602"
@@ -105,7 +105,7 @@ def test_the_run_links_creates_and_writes_numbers_back_and_can_run_twice(
     assert {action for action, _ in actions(again).values()} == {"nothing", "create"}
     assert actions(again)["hint"] == ("create", None)
     assert member_import.decide(alpha, again, "hint", "leave")
-    member_import.start(alpha, again)
+    member_import.WORK.start(alpha, again)
     drain_all(alpha)
     assert len(remote.sevdesk()["contacts"]) == made
 
@@ -116,20 +116,20 @@ def test_pause_and_cancel_leave_the_others_alone(remote: Remote, alpha: Space) -
         *({"id": f"m-{number}", "name": f"Mitglied {number}"} for number in range(12)),
     )
     task = preview(alpha)
-    member_import.start(alpha, task)
+    member_import.WORK.start(alpha, task)
     while not db.session.scalars(select(MemberSync)).all():
         db.session.commit()
         drain(alpha.id, seconds=0.02)
     db.session.commit()
-    assert member_import.pause(alpha, task, actor="admin:owner")
+    assert tasks.pause(task, alpha, actor="admin:owner")
     drain_all(alpha)
     taken = db.session.scalars(select(MemberSync)).all()
     db.session.commit()
-    assert len(taken) == member_import.CHUNK
+    assert len(taken) == member_import.WORK.chunk
     assert {row.state for row in taken} == {State.SYNCED}
-    assert member_import.cancel(alpha, task, actor="admin:owner")
+    assert tasks.cancel(task, alpha, actor="admin:owner")
     drain_all(alpha)
-    assert len(remote.sevdesk()["contacts"]) <= 1 + member_import.CHUNK
+    assert len(remote.sevdesk()["contacts"]) <= 1 + member_import.WORK.chunk
 
 
 @pytest.mark.parametrize("settings", [{"cobot_calls_per_minute": 55}])
