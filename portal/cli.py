@@ -19,7 +19,7 @@ from portal.crypto import new_key
 from portal.database import db
 from portal.jobqueue import QUEUES
 from portal.models import HistoryLine, InvoiceSync, Space
-from portal.services import drain, history, retention, retry, upkeep
+from portal.services import drain, history, resealing, retention, retry, upkeep
 
 WORKER_CLASS = "jobs.worker.StayingWorker"
 """Named by its path: portal never imports jobs."""
@@ -169,6 +169,26 @@ def prune_command() -> None:
 def make_key() -> None:
     """Print a new key for TOKEN_KEYS."""
     click.echo(new_key())
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Seal everything with the first of TOKEN_KEYS; afterwards the others may be taken away.
+
+    May be stopped and run again at any time, beside everything else.
+    """
+    broken = 0
+    for result in resealing.reseal_all_spaces():
+        broken += result.broken
+        click.echo(
+            f"{result.name}\t{result.done} sealed anew, {result.newest} were already, "
+            f"{result.broken} do not open"
+        )
+    if broken:
+        raise click.ClickException(
+            f"{broken} values open with none of TOKEN_KEYS: give the key that sealed them too, or "
+            "connect those spaces again. Keep the other keys until then."
+        )
 
 
 def _space(subdomain: str) -> Space:

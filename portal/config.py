@@ -32,7 +32,9 @@ class Config(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
     )
 
-    secret_key: SecretStr
+    secret_key: Annotated[SecretStr, Field(min_length=16)]
+    secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Former values of SECRET_KEY: what they signed is still taken, nothing new is signed."""
     token_keys: Annotated[tuple[SecretStr, ...], NoDecode]
     """Keys of 32 bytes, base64; the first encrypts, all decrypt."""
     database_url: SecretStr
@@ -74,6 +76,13 @@ class Config(BaseSettings):
     @classmethod
     def _split_keys(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("secret_key_fallbacks", mode="before")
+    @classmethod
+    def _split_fallbacks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
 
     @field_validator("token_keys")
     @classmethod

@@ -61,6 +61,7 @@ def create_core(config: Config | None = None) -> Flask:
     )
     app.config.update(
         SECRET_KEY=config.secret_key.get_secret_value(),
+        SECRET_KEY_FALLBACKS=[key.get_secret_value() for key in config.secret_key_fallbacks],
         SQLALCHEMY_DATABASE_URI=config.sqlalchemy_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.sqlalchemy_url),
         BABEL_DEFAULT_LOCALE=config.default_locale,

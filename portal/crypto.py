@@ -44,6 +44,10 @@ class Sealer:
         sealed = self._ciphers[self._first].encrypt(nonce, text.encode(), context.encode())
         return self._first + nonce + sealed
 
+    def is_newest(self, sealed: bytes) -> bool:
+        """Say whether the first key sealed this; it may still not open."""
+        return sealed[:KEY_ID_BYTES] == self._first
+
     def open(self, sealed: bytes, *, context: str) -> str:
         """Return the text again. Raises SealBroken when key, context or value do not fit."""
         key_id, rest = sealed[:KEY_ID_BYTES], sealed[KEY_ID_BYTES:]

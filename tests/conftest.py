@@ -144,7 +144,7 @@ def client(app: Flask) -> FlaskClient:
 def test_config(**overrides: object) -> Config:
     """Return settings for a test: complete, local, without limits of calls."""
     values: dict[str, object] = {
-        "secret_key": "test-secret-key",
+        "secret_key": "test-secret-key-of-the-tests",
         "token_keys": TOKEN_KEY,
         "database_url": "sqlite://",
         "redis_url": "unix:///nowhere.sock",

@@ -132,9 +132,11 @@ class DatabaseSessions(SessionInterface):
         if key is None or row is None or row.expires_at < utcnow():
             return ServerSession()
         try:
-            content = json.loads(core().sealer.open(row.sealed_content, context=_context(key)))
+            content = json.loads(
+                core().sealer.open(row.sealed_content, context=content_context(row.id_digest))
+            )
             token = (
-                core().sealer.open(row.sealed_cobot_token, context=_context(key) + "|cobot_token")
+                core().sealer.open(row.sealed_cobot_token, context=token_context(row.id_digest))
                 if row.sealed_cobot_token
                 else None
             )
@@ -191,8 +193,14 @@ def _find(key: str) -> LoginSession | None:
         return row
 
 
-def _context(key: str) -> str:
-    return f"session|{digest(key)}"
+def content_context(id_digest: str) -> str:
+    """Return what a session's content is bound to: in another session's row it does not open."""
+    return f"session|{id_digest}"
+
+
+def token_context(id_digest: str) -> str:
+    """Return what the person's token in a session's row is bound to."""
+    return f"session|{id_digest}|cobot_token"
 
 
 def _wants_touch(session: ServerSession) -> bool:
@@ -230,7 +238,7 @@ def _add(session: ServerSession, key: str) -> None:
             rights_read_at=session.rights_read_at,
             sealed_content=_sealed_content(session, key),
             sealed_cobot_token=(
-                core().sealer.seal(session.cobot_token, context=_context(key) + "|cobot_token")
+                core().sealer.seal(session.cobot_token, context=token_context(digest(key)))
                 if session.cobot_token
                 else None
             ),
@@ -255,7 +263,7 @@ def _change(session: ServerSession, key: str) -> None:
 
 
 def _sealed_content(session: ServerSession, key: str) -> bytes:
-    return core().sealer.seal(json.dumps(dict(session)), context=_context(key))
+    return core().sealer.seal(json.dumps(dict(session)), context=content_context(digest(key)))
 
 
 def _write_afresh() -> None:

@@ -13,7 +13,11 @@ Field = Literal["cobot_token", "sevdesk_token", "hook_secret"]
 
 def put(space: Space, field: Field, secret: str | None) -> None:
     """Seal a secret into the space's row, or take it away with None. The caller commits."""
-    sealed = None if secret is None else core().sealer.seal(secret, context=_context(space, field))
+    sealed = (
+        None
+        if secret is None
+        else core().sealer.seal(secret, context=context_of(space.cobot_id, field))
+    )
     setattr(space, f"sealed_{field}", sealed)
     if field == "sevdesk_token":
         space.sevdesk_token_end = secret[-4:] if secret else None
@@ -23,7 +27,11 @@ def put(space: Space, field: Field, secret: str | None) -> None:
 def get(space: Space, field: Field) -> str | None:
     """Return a secret of the space, None when it has none. Raises SealBroken."""
     sealed: bytes | None = getattr(space, f"sealed_{field}")
-    return None if sealed is None else core().sealer.open(sealed, context=_context(space, field))
+    return (
+        None
+        if sealed is None
+        else core().sealer.open(sealed, context=context_of(space.cobot_id, field))
+    )
 
 
 def opens(space: Space, field: Field) -> bool:
@@ -35,5 +43,6 @@ def opens(space: Space, field: Field) -> bool:
     return True
 
 
-def _context(space: Space, field: Field) -> str:
-    return f"space|{space.cobot_id}|{field}"
+def context_of(cobot_id: str, field: Field) -> str:
+    """Return what a secret is bound to: elsewhere it does not open."""
+    return f"space|{cobot_id}|{field}"

@@ -98,6 +98,8 @@ def register_protection(app: Flask) -> None:
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         MAX_FORM_PARTS=100,
+        # Oldest first: the last one signs, all are taken. Flask's own list is not looked at.
+        WTF_CSRF_SECRET_KEY=[*app.config["SECRET_KEY_FALLBACKS"], app.config["SECRET_KEY"]],
         # A log page may stay open for hours; the token lives as long as the session.
         WTF_CSRF_TIME_LIMIT=None,
         # Its own check compares the Referer with the Host; ours compares origins.
