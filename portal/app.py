@@ -17,6 +17,7 @@ from portal.oauth import register_cobot
 from portal.services.sessions import DatabaseSessions
 from portal.services.support import is_support
 from portal.views import (
+    account,
     appearance,
     batches,
     errors,
@@ -39,6 +40,7 @@ YEAR_SECONDS = 31_536_000
 
 BLUEPRINTS = (
     signin.bp,
+    account.bp,
     languages.bp,
     appearance.bp,
     spaces.bp,

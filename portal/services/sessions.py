@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from werkzeug.datastructures import CallbackDict
 
 from portal.core import core
 from portal.crypto import SealBroken, digest
-from portal.database import begin_writing, db, reading_only, utcnow
+from portal.database import begin_reading, begin_writing, db, reading_only, utcnow
 from portal.models import Admin, LoginSession
 
 log = structlog.get_logger(__name__)
@@ -129,7 +130,10 @@ class DatabaseSessions(SessionInterface):
             db.session.rollback()
             log.error("session not read, the database is away", error=type(err).__name__)
             return ServerSession(is_unreadable=True)
-        if key is None or row is None or row.expires_at < utcnow():
+        if key is None or row is None:
+            return ServerSession()
+        if row.expires_at < utcnow():
+            _forget(row)
             return ServerSession()
         try:
             content = json.loads(
@@ -179,6 +183,22 @@ class DatabaseSessions(SessionInterface):
         )
 
 
+def sessions_of(admin_id: int) -> Sequence[LoginSession]:
+    """Return where this person is signed in, the latest sign-in first."""
+    return db.session.scalars(
+        select(LoginSession)
+        .where(LoginSession.admin_id == admin_id, LoginSession.expires_at >= utcnow())
+        .order_by(LoginSession.id.desc())
+    ).all()
+
+
+def end_sessions_of(admin_id: int) -> int:
+    """End every session of a person, their tokens with them; return how many. Commits."""
+    gone = db.session.execute(delete(LoginSession).where(LoginSession.admin_id == admin_id))
+    db.session.commit()
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
 def end_expired_sessions() -> int:
     """Delete sessions past their end, the people's tokens with them. Return how many."""
     gone = db.session.execute(delete(LoginSession).where(LoginSession.expires_at < utcnow()))
@@ -201,6 +221,19 @@ def content_context(id_digest: str) -> str:
 def token_context(id_digest: str) -> str:
     """Return what the person's token in a session's row is bound to."""
     return f"session|{id_digest}|cobot_token"
+
+
+def _forget(row: LoginSession) -> None:
+    """Delete a session past its end, the person's token with it; upkeep does it if this fails."""
+    try:
+        _write_afresh()
+        db.session.execute(delete(LoginSession).where(LoginSession.id == row.id))
+        db.session.commit()
+    except SQLAlchemyError as err:
+        db.session.rollback()
+        log.warning("expired session not deleted yet", error=type(err).__name__)
+    finally:
+        begin_reading()
 
 
 def _wants_touch(session: ServerSession) -> bool:

@@ -44,7 +44,7 @@ class RightsUnknown(Exception):
 
 READING = {"GET", "HEAD", "OPTIONS"}
 MACHINE_ENDPOINTS = {"static", "webhooks.receive", "health.alive", "health.ready"}
-WITHOUT_RIGHTS = {"signin.logout"}
+WITHOUT_RIGHTS = {"signin.logout", "account.sign_out_everywhere"}
 """Closed, but of no space: open also while the rights cannot be read."""
 SUPPORT = "support"
 """The blueprint of the support pages."""

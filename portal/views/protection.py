@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, request
+from flask import Flask, abort, redirect, request
+from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
@@ -12,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
 from portal.core import core
-from portal.views.access import admin_or_none
+from portal.views.access import MACHINE_ENDPOINTS, admin_or_none
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -39,9 +40,11 @@ STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 LARGEST_FORM = 64 * 1024
 LOGIN_LIMIT = "10 per minute"
 
+sender = get_remote_address
+"""The visitor's address; behind proxies of ours the one that they name (PROXY_HOPS)."""
 csrf = CSRFProtect()
 limiter = Limiter(
-    get_remote_address,
+    sender,
     # A queue that is away must cost a login nothing: count in memory then, and never fail.
     in_memory_fallback_enabled=True,
     swallow_errors=True,
@@ -52,6 +55,21 @@ limiter = Limiter(
 def storage_uri(redis_url: str) -> str:
     """Return the queue's address in the spelling of `limits`, which has its own for sockets."""
     return "redis+" + redis_url if redis_url.startswith("unix:") else redis_url
+
+
+def insist_on_https() -> ResponseReturnValue | None:
+    """Send a page asked for without https to its https address.
+
+    Only where the scheme is known: without PROXY_HOPS a proxy that ends TLS cannot be told from
+    none, and the way would lead in a circle. Machines are not sent on: what they sent has been
+    seen by others then, and a repeat would hide that.
+    """
+    config = core().config
+    if not config.is_https or request.is_secure or not config.proxy_hops:
+        return None
+    if request.method not in {"GET", "HEAD"} or request.endpoint in MACHINE_ENDPOINTS:
+        return None
+    return redirect(config.public_url + request.full_path.rstrip("?"), 308)
 
 
 def refuse_foreign_origin() -> None:
@@ -90,6 +108,7 @@ def add_headers(response: Response) -> Response:
 
 
 def register_origin_check(app: Flask) -> None:
+    app.before_request(insist_on_https)
     app.before_request(refuse_foreign_origin)
 
 

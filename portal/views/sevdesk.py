@@ -19,9 +19,11 @@ from portal.services.connection import SettingsRefused
 from portal.services.sessions import ServerSession
 from portal.views.access import current_admin, current_space, is_fragment, writes
 from portal.views.errors import show_notice
-from portal.views.protection import limiter
+from portal.views.protection import limiter, sender
 
 TESTS_LIMIT = "10 per minute"
+"""For a person, and so many tokens refused when saving: the form must not be a way to guess."""
+TESTS_LIMIT_OF_ADDRESS = "30 per minute"
 
 bp = Blueprint("sevdesk", __name__, url_prefix="/spaces/<subdomain>")
 
@@ -31,7 +33,12 @@ def edit(subdomain: str) -> ResponseReturnValue:
     return _page(SevdeskForm.of(current_space(), _today()), ChoicesForm.of(current_space()))
 
 
+def _who() -> str:
+    return f"token-test|{current_admin().id}"
+
+
 @bp.post("/sevdesk")
+@limiter.limit(TESTS_LIMIT, key_func=_who, deduct_when=lambda answer: answer.status_code == 422)
 def save(subdomain: str) -> ResponseReturnValue:
     """Test the token, save, switch sync on; or show the form again with what is wrong."""
     space = current_space()
@@ -54,7 +61,8 @@ def save(subdomain: str) -> ResponseReturnValue:
 
 
 @bp.post("/sevdesk/token-test")
-@limiter.limit(TESTS_LIMIT, key_func=lambda: f"token-test|{current_admin().id}")
+@limiter.limit(TESTS_LIMIT, key_func=_who)
+@limiter.limit(TESTS_LIMIT_OF_ADDRESS, key_func=lambda: f"token-test|{sender()}")
 def test_token(subdomain: str) -> ResponseReturnValue:
     """Say what a token is good for while it is typed. It is neither kept nor given back."""
     if not is_fragment():

@@ -81,6 +81,7 @@ def callback() -> ResponseReturnValue:
         db.session.commit()
         admin = sign_in(token)
     except OAuthError as err:
+        _cobot().framework.clear_state_data(session, request.args.get("state"))
         return _again(*_trouble(err.error or ""))
     except (RequestException, RemoteError) as err:
         log.warning("sign-in failed, Cobot did not answer", error=type(err).__name__)
@@ -88,6 +89,9 @@ def callback() -> ResponseReturnValue:
     except (KeyError, ValueError) as err:
         log.warning("sign-in failed, unusable answer of Cobot", error=type(err).__name__)
         return _again(REFUSED, 502)
+    # Counted for the person too: many addresses make no more sign-ins of one account.
+    with limiter.limit(LOGIN_LIMIT, key_func=lambda: f"login|{admin.id}"):
+        pass
     target = local_path(session.pop("next", None))
     cast(ServerSession, session).start(admin, token)
     log.info("signed in", admin=admin.id)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 
 from flask import Blueprint, Response, request
-from flask_limiter.util import get_remote_address
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from portal.services import webhooks
 from portal.views.access import public
-from portal.views.protection import csrf
+from portal.views.protection import csrf, sender
 
 GUESSES = RateLimitItemPerMinute(60)
 """So many unknown secrets from one address are looked up with all care."""
@@ -32,8 +31,8 @@ def receive(secret: str, event: str) -> Response:
     Known secrets are never limited, whatever else comes from the same address: Cobot's monthly run
     is one burst, and ten refusals switch a subscription off.
     """
-    sender = get_remote_address()
-    if not _window.test(GUESSES, sender):
+    address = sender()
+    if not _window.test(GUESSES, address):
         status = webhooks.look_up(secret)
         if status is not None:
             return Response(status=status)
@@ -42,5 +41,5 @@ def receive(secret: str, event: str) -> Response:
     body = request.stream.read(webhooks.LONGEST_BODY + 1)
     status = webhooks.receive(secret, event, body=body, content_type=request.content_type)
     if status == 404:
-        _window.hit(GUESSES, sender)
+        _window.hit(GUESSES, address)
     return Response(status=status)

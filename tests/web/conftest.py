@@ -24,6 +24,7 @@ from portal.models import (
     State,
 )
 from portal.services import record
+from portal.views.protection import limiter
 
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -50,6 +51,13 @@ def make_app(make_config: Callable[..., Config]) -> Iterator[Callable[..., Flask
             db.session.remove()
             db.engine.dispose()
         app.extensions["portal"].queue.redis.close()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits(app: Flask) -> None:
+    """Each test has its tries of a minute for itself."""
+    with app.app_context():
+        limiter.reset()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from requests import ConnectionError as NoConnection
 
 from portal.database import db
 from portal.models import Admin, LoginSession
-from portal.views.protection import limiter, storage_uri
+from portal.views.protection import storage_uri
 from tests.web.conftest import Cast, csrf_of
 
 WWW = "http://127.0.0.1:9/cobot"
@@ -33,13 +33,6 @@ USER = {
         }
     ],
 }
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limits(app: Flask) -> None:
-    """Each test has its ten sign-ins a minute for itself."""
-    with app.app_context():
-        limiter.reset()
 
 
 def go_to_cobot(client: FlaskClient, path: str = "/login/start") -> dict[str, str]:
