@@ -232,7 +232,7 @@ def _effect(space: Space, row: Any, index: AccountIndex | None) -> Effect:
     for needs_choice in _CHOICES:
         if row.cause_code == needs_choice[0] and needs_choice[1](space):
             return "needs_choice"
-    if row.cause_code == "number_taken":
+    if row.cause_code in retry.DECIDED_ONE_BY_ONE:
         return "others"
     if index is not None and row.cause_code in charts.CHART_CAUSES and _lacks(row.lines, index):
         return "needs_account"

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from portal.core import core
 from portal.database import db, insert_or_update, utcnow
 from portal.models import AccountMapping, Chart, Space
+from portal.services import record
 from portal.services.clients import Remotes
 from portal.sevdesk.records import BookingAccount
 from portal.sync.accounts import AccountIndex
@@ -101,6 +102,9 @@ def forget(space: Space) -> None:
 def _read(space: Space, remotes: Remotes) -> Chart:
     accounts = [_to_json(account) for account in remotes.sevdesk.revenue_accounts()]
     now = utcnow()
+    before = db.session.scalar(select(Chart.accounts).where(Chart.space_id == space.id))
+    if before is not None and before != accounts:
+        record.touch_space(space.id)  # open logs show which causes are gone
     db.session.execute(
         insert_or_update(
             Chart,

@@ -56,8 +56,13 @@ class CauseGroup:
 
     @property
     def can_retry(self) -> bool:
-        """Whether one press is worth it: not while the cause is known to stand."""
-        return self.is_gone is not False
+        """Whether one press is worth it: not while the cause is known to stand, nor where a person
+        decides one by one."""
+        return (
+            self.state == State.FAILED
+            and self.is_gone is not False
+            and self.cause not in retry.DECIDED_ONE_BY_ONE
+        )
 
 
 def groups(space: Space, *, anew: bool = False) -> list[CauseGroup]:
@@ -143,6 +148,9 @@ def retry_group(space: Space, key: str, *, actor: str) -> int:
         db.session.rollback()
         return 0
     cause = key.split("|", 2)[1]
+    if cause in retry.DECIDED_ONE_BY_ONE:
+        db.session.rollback()
+        return 0
     if cause in charts.CHART_CAUSES:
         charts.doubt(space)
     count = _make_due(space, ids_of(space, key), actor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,9 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Select,
-    Text,
     and_,
-    cast,
     func,
     select,
     union_all,
@@ -29,9 +26,6 @@ PAGE_SIZE = 50
 CSV_CHUNK = 500
 MANY = 100
 """New invoices are counted up to here; beyond, "more than" says enough."""
-MANY_OF_A_CAUSE = 3
-"""So many invoices with one cause are offered to be repaired together."""
-MOST_GROUPS = 3
 
 WORKING = "working"
 """The tab of all states that end by themselves."""
@@ -93,15 +87,6 @@ class Shown:
     ids: frozenset[int] = frozenset()
     since: int = 0
     is_first: bool = True
-
-
-@dataclass(frozen=True)
-class CauseGroup:
-    """Invoices that failed for one cause; `params` are empty where they differ."""
-
-    code: str
-    params: Mapping[str, str]
-    invoices: int
 
 
 def log_page(space: Space, filters: LogFilter, after: str | None = None) -> LogPage:
@@ -178,45 +163,6 @@ def hits(space: Space, filters: LogFilter, counts: Mapping[str, int]) -> int:
         return counts[filters.state or "all"]
     query = select(func.count()).select_from(InvoiceSync).where(*matching(space, filters))
     return db.session.scalar(query) or 0
-
-
-def open_causes(space: Space) -> list[tuple[str, int]]:
-    """Return the causes of all invoices that a person must look at, the most frequent first."""
-    count = func.count()
-    query = (
-        select(InvoiceSync.cause_code, count)
-        .where(
-            InvoiceSync.space_id == space.id,
-            InvoiceSync.state.in_((State.FAILED, State.MISMATCHED)),
-            InvoiceSync.cause_code.is_not(None),
-        )
-        .group_by(InvoiceSync.cause_code)
-        .order_by(count.desc())
-    )
-    return [(code, found) for code, found in db.session.execute(query) if code]
-
-
-def cause_groups(space: Space) -> list[CauseGroup]:
-    """Return the causes that hold back at least MANY_OF_A_CAUSE invoices, most frequent first."""
-    count = func.count()
-    params = cast(InvoiceSync.cause_params, Text)
-    query = (
-        select(InvoiceSync.cause_code, count, func.min(params), func.max(params))
-        .where(
-            InvoiceSync.space_id == space.id,
-            InvoiceSync.state == State.FAILED,
-            InvoiceSync.cause_code.is_not(None),
-        )
-        .group_by(InvoiceSync.cause_code)
-        .having(count >= MANY_OF_A_CAUSE)
-        .order_by(count.desc())
-        .limit(MOST_GROUPS)
-    )
-    return [
-        CauseGroup(code, json.loads(least) if least == most else {}, found)
-        for code, found, least, most in db.session.execute(query)
-        if code
-    ]
 
 
 def matching(space: Space, filters: LogFilter) -> list[ColumnElement[bool]]:

@@ -71,9 +71,14 @@ def touch(invoice: InvoiceSync) -> None:
 
     The space's row stays locked until the commit: numbers become visible in their order.
     """
-    invoice.sequence = db.session.execute(
+    invoice.sequence = touch_space(invoice.space_id)
+
+
+def touch_space(space_id: int) -> int:
+    """Count a change of what the log shows beside its rows; return the space's new count."""
+    return db.session.execute(
         update(Space)
-        .where(Space.id == invoice.space_id)
+        .where(Space.id == space_id)
         .values(sequence=Space.sequence + 1)
         .returning(Space.sequence)
         .execution_options(synchronize_session=False)

@@ -16,6 +16,10 @@ SKIPS_THAT_CHANGE = {"invoice_deleted", "zero_total", "corrections_off"}
 """Reasons to skip an invoice that may be gone at the next try."""
 
 
+DECIDED_ONE_BY_ONE = {"number_taken", "receipt_deleted"}
+"""Causes that a person judges invoice by invoice: never tried again together with others."""
+
+
 def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
     """Make an invoice due now; return False when there is nothing to try.
 

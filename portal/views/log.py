@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from portal.filters import day, invoice_cause, state_word
 from portal.forms import filter_query, log_filter, row_id, shown_page
-from portal.services import batches
+from portal.services import cause_bar
 from portal.services import log as log_service
 from portal.services.log import LogRow
 from portal.views.access import current_space, is_fragment
@@ -33,10 +33,8 @@ def index(subdomain: str) -> ResponseReturnValue:
         query=filter_query(filters),
         after=after,
         page=page,
-        causes=log_service.open_causes(space),
-        groups=log_service.cause_groups(space),
+        bar=cause_bar.bar_of(space),
         hits=log_service.hits(space, filters, page.counts),
-        batch=batches.open_batch(space),
     )
 
 
@@ -48,9 +46,12 @@ def changes(subdomain: str) -> ResponseReturnValue:
     found = log_service.changes_since(space, sequence, filters, shown)
     if found is None:
         return "", 204
+    bar = cause_bar.bar_of(space)
     return render_template(
         "log/_changes.html",
         space=space,
+        bar=bar,
+        is_bar_new=bar.mark != request.args.get("bar"),
         filters=filters,
         query=filter_query(filters),
         changes=found,

@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.forms import DisconnectForm, row_id
-from portal.services import connection
+from portal.services import auto_retry, connection
+from portal.services.connection import actor_of
 from portal.services.support import looks_at
 from portal.views.access import current_admin, current_space
 
@@ -37,6 +38,17 @@ def resume(subdomain: str) -> ResponseReturnValue:
     else:
         flash(_("This pause ends once its cause is repaired."))
     return redirect(url_for(".index", subdomain=subdomain), 303)
+
+
+@bp.post("/auto-retry")
+def save_auto_retry(subdomain: str) -> ResponseReturnValue:
+    is_allowed = "auto_retry" in request.form
+    auto_retry.allow(current_space(), is_allowed, actor=actor_of(current_admin()))
+    if is_allowed:
+        flash(_("Saved. What failed is retried by itself once its cause is gone."))
+    else:
+        flash(_("Saved. What failed waits until somebody presses “Retry”."))
+    return redirect(url_for(".index", subdomain=subdomain) + "#auto-retry", 303)
 
 
 @bp.get("/disconnect")

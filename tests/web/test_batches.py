@@ -239,24 +239,3 @@ def test_batch_of_another_space_is_404(
     stranger = sign_in(cast.stranger)
     assert stranger.get(address.replace("alpha", "beta")).status_code == 404
     assert stranger.get(address).status_code == 404
-
-
-def test_causes_that_hold_three_or_more_back_are_offered_together(
-    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
-) -> None:
-    for code in ("Meeting", "Meeting"):
-        add_invoice(
-            cast.alpha, State.FAILED, cause_code="account_missing", cause_params={"code": code}
-        )
-    assert "data-group" not in owner.get(LOG).text
-    add_invoice(
-        cast.alpha, State.FAILED, cause_code="account_missing", cause_params={"code": "Meeting"}
-    )
-    page = owner.get(LOG).text
-    assert 'data-group="account_missing"' in page
-    assert "3 Rechnungen:" in page
-    assert "kein Buchungskonto „Meeting“" in page
-    add_invoice(
-        cast.alpha, State.FAILED, cause_code="account_missing", cause_params={"code": "Coffee"}
-    )
-    assert "Buchungskonto fehlt in sevdesk" in owner.get(LOG).text
