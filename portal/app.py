@@ -65,7 +65,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.session_interface = DatabaseSessions()
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
     app.extensions["babel"].locale_selector = languages.select_locale
-    app.extensions["portal_cobot_login"] = register_cobot(app, core.config)
+    app.extensions["portal_cobot_login"] = register_cobot(app, core.config, core.sessions)
     register_origin_check(app)
     register_access(app)
     register_protection(app)

@@ -144,6 +144,16 @@ class Config(BaseSettings):
         return urlsplit(self.public_url).scheme == "https"
 
     @cached_property
+    def remote_urls(self) -> tuple[str, ...]:
+        """The base addresses of both remote sides: the only hosts that we call."""
+        return (
+            self.cobot_www_url,
+            self.cobot_api_url,
+            self.cobot_space_url,
+            self.sevdesk_api_url,
+        )
+
+    @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 

@@ -28,6 +28,8 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import MaxRetryError
 from urllib3.response import BaseHTTPResponse
 
+from portal.outbound import AllowedHosts
+
 # urllib3 writes whole paths at lower levels: two of Cobot's hold a token, sevdesk's hold e-mails.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
@@ -168,7 +170,22 @@ class _ReadsAgain(Retry):
         return left
 
 
+class HostRefused(requests.exceptions.InvalidURL):
+    """The address is of a host that no setting names; nothing was sent. It is not in the text."""
+
+
 class _Adapter(HTTPAdapter):
+    """Sends to allowed hosts only: every request passes here, one after a redirect as well."""
+
+    def __init__(self, allowed: AllowedHosts | None, **kwargs: Any) -> None:
+        self._allowed = allowed
+        super().__init__(**kwargs)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        if self._allowed is not None and not self._allowed.allows(request.url or ""):
+            raise HostRefused
+        return super().send(request, **kwargs)
+
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **kwargs: Any
     ) -> None:
@@ -182,7 +199,8 @@ class Sessions:
     The least recently used is closed when `max_open` is passed. Times are seconds: `total_seconds`
     bounds a whole call with its repetitions and its body (one attempt to connect may run over it).
     Certificates are always verified, against `ca_bundle` or REQUESTS_CA_BUNDLE where given; proxies
-    and .netrc of the environment are not used. Safe for threads and after a fork.
+    and .netrc of the environment are not used. With `allowed` no other host is called. Safe for
+    threads and after a fork.
     """
 
     def __init__(
@@ -196,6 +214,7 @@ class Sessions:
         max_open: int = 200,
         *,
         ca_bundle: str | None = None,
+        allowed: AllowedHosts | None = None,
     ) -> None:
         self.user_agent = user_agent
         self.connect_seconds = connect_seconds
@@ -205,6 +224,7 @@ class Sessions:
         self.retries = retries
         self.max_open = max_open
         self._ca_bundle = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or None
+        self._allowed = allowed
         self._lock = threading.Lock()
         self._open: OrderedDict[tuple[str, str, int], requests.Session] = OrderedDict()
 
@@ -257,5 +277,5 @@ class Sessions:
             respect_retry_after_header=False,
         )
         for scheme in ("https://", "http://"):
-            session.mount(scheme, _Adapter(pool_connections=1, max_retries=again))
+            session.mount(scheme, _Adapter(self._allowed, pool_connections=1, max_retries=again))
         return session

@@ -16,6 +16,7 @@ from portal.crypto import Sealer
 from portal.database import db, engine_options, prepare_engine
 from portal.jobqueue import JobQueue
 from portal.logs import configure_logging
+from portal.outbound import AllowedHosts
 from portal.transport import Sessions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +74,7 @@ def create_core(config: Config | None = None) -> Flask:
         sealer=Sealer([key.get_secret_value() for key in config.token_keys]),
         queue=JobQueue(config.redis_url.get_secret_value()),
         # Shorter than the 30 s that a worker has to end warm.
-        sessions=Sessions(user_agent(), total_seconds=25),
+        sessions=Sessions(user_agent(), total_seconds=25, allowed=AllowedHosts(config.remote_urls)),
     )
     db.init_app(app)
     with app.app_context():

@@ -70,7 +70,7 @@ def exchange(
     sessions: Sessions,
     base_url: str,
     token: str,
-    request: requests.Request,
+    request: requests.Request | requests.PreparedRequest,
     limit: int,
     before_repeat: Callable[[], None] | None = None,
 ) -> Answer | NoAnswer:
@@ -78,8 +78,10 @@ def exchange(
     session = sessions.session(base_url, token)
     with watching(sessions.watch(before_repeat)) as watch:
         try:
+            if isinstance(request, requests.Request):
+                request = session.prepare_request(request)
             response = session.send(
-                session.prepare_request(request),
+                request,
                 stream=True,
                 allow_redirects=False,
                 verify=session.verify,

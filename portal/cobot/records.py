@@ -17,6 +17,7 @@ from typing import Any
 from portal.answers import WrongShape, decimal, mapping, rows, text, text_or_none
 from portal.cobot.addresses import Address
 from portal.cobot.invoices import Debtor, Invoice, InvoicePage, Line, Tax
+from portal.outbound import SUBDOMAIN
 
 __all__ = [
     "AccountingCode",
@@ -102,6 +103,8 @@ class CobotSpace:
         resource = mapping(resource, "space")
         attributes = mapping(resource.get("attributes"), "space.attributes")
         subdomain = text(attributes.get("subdomain"), "space.subdomain")
+        if not SUBDOMAIN.fullmatch(subdomain):  # it becomes a part of host names
+            raise WrongShape("space.subdomain")
         return cls(
             id=text(resource.get("id"), "space.id"),
             subdomain=subdomain,

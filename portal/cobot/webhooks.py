@@ -7,9 +7,10 @@ the address is this space's own. Source: https://dev.cobot.me/api-docs/webhooks-
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from portal.errors import BadHook
+from portal.outbound import origin
 
 EVENTS = (
     "confirmed_membership",
@@ -23,7 +24,6 @@ EVENTS = (
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PLAIN = re.compile(r"[!-~]{1,2000}")
-_PORTS = {"https": 443, "http": 80}
 
 
 def remote_id(url: str, event: str, *, space_url: str, subdomain: str) -> str:
@@ -41,10 +41,10 @@ def remote_id(url: str, event: str, *, space_url: str, subdomain: str) -> str:
     own = urlsplit(space_url.format(subdomain=subdomain))
     try:
         named = urlsplit(url)
-        origin = _origin(named)
+        names_origin = origin(named)
     except ValueError:
         raise BadHook("not_an_address") from None
-    if origin != _origin(own) or "@" in named.netloc:
+    if names_origin != origin(own) or "@" in named.netloc:
         raise BadHook("other_host")
     if any(mark in url for mark in "?#%;"):
         raise BadHook("other_path")
@@ -56,9 +56,3 @@ def remote_id(url: str, event: str, *, space_url: str, subdomain: str) -> str:
     if not _ID.fullmatch(found):
         raise BadHook("wrong_id")
     return found
-
-
-def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
-    """Return scheme, host (lower case) and port, the scheme's own where none is written."""
-    port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
-    return parts.scheme, (parts.hostname or "").lower(), port

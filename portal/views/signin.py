@@ -29,9 +29,6 @@ from portal.views.protection import LOGIN_LIMIT, limiter
 
 log = structlog.get_logger(__name__)
 
-LOGIN_SECONDS = 15
-"""How long Cobot may take to answer while a person waits."""
-
 DENIED = _("You did not allow the access. Nothing was connected.")
 EXPIRED = _("This sign-in is no longer valid. Please start it again.")
 COBOT_AWAY = _("Cobot is not answering at the moment. Please try again in a minute.")
@@ -76,7 +73,7 @@ def start() -> ResponseReturnValue:
 def callback() -> ResponseReturnValue:
     """Come back from Cobot: check the state, fetch the token, remember who it is."""
     try:
-        token = _cobot().authorize_access_token(timeout=LOGIN_SECONDS)["access_token"]
+        token = _cobot().authorize_access_token()["access_token"]
         # Nothing may be locked while Cobot is asked who this is.
         db.session.commit()
         admin = sign_in(token)
