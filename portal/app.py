@@ -64,7 +64,7 @@ def create_app(config: Config | None = None) -> Flask:
     core = app.extensions["portal"]
     app.session_interface = DatabaseSessions()
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
-    app.extensions["babel"].locale_selector = languages.select_locale
+    app.extensions["babel"].locale_selector = languages.select_formats
     app.extensions["portal_cobot_login"] = register_cobot(app, core.config, core.sessions)
     register_origin_check(app)
     register_access(app)

@@ -46,6 +46,7 @@ function showConnection(isLost) {
   }
   line.querySelector("[data-last]").textContent = live.lastGood.toLocaleTimeString(
     document.documentElement.lang,
+    { hourCycle: "h23" },
   );
   line.hidden = !isLost;
 }

@@ -15,6 +15,8 @@ from portal.sync.messages import CATALOGUE, DECIMAL_PARAMS, MONEY_PARAMS, Entry,
 from portal.sync.titles import TITLES
 
 UNKNOWN = "unexpected"
+LOCALES = {"de": "de", "en": "en_GB"}
+"""Language -> whose dates and figures it comes with; English as in Europe: 23 Nov 2026, 14:32."""
 
 
 def entry_of(code: str) -> Entry:
@@ -51,7 +53,7 @@ def fix_sentence(code: str, params: Mapping[str, str]) -> str | None:
 @contextmanager
 def language_of(space: Space) -> Iterator[None]:
     """Within this block sentences are in the space's language, whatever the process's is."""
-    with force_locale(space.locale):
+    with force_locale(LOCALES[space.locale]):
         yield
 
 

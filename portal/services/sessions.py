@@ -67,6 +67,8 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         self.is_unreadable = is_unreadable
         self.rights_were_read = False
         self.is_ended = False
+        self.is_visit = True
+        """False where the page itself asks: that does not keep an idle session alive."""
 
     def start(self, admin: Admin, cobot_token: str) -> None:
         """Sign a person in whose rights have just been read.
@@ -237,7 +239,7 @@ def _forget(row: LoginSession) -> None:
 
 
 def _wants_touch(session: ServerSession) -> bool:
-    if session.expires_at is None or session.admin_id is None:
+    if session.expires_at is None or session.admin_id is None or not session.is_visit:
         return False
     return session.expires_at - utcnow() < IDLE - TOUCH_EVERY
 
@@ -285,7 +287,9 @@ def _add(session: ServerSession, key: str) -> None:
 def _change(session: ServerSession, key: str) -> None:
     """Store what this answer changed of a session that still is; else nothing."""
     assert session.created_at is not None
-    values: dict[str, Any] = {"expires_at": min(utcnow() + IDLE, session.created_at + LIFE)}
+    values: dict[str, Any] = {}
+    if session.is_visit:
+        values["expires_at"] = min(utcnow() + IDLE, session.created_at + LIFE)
     if session.modified:
         values["sealed_content"] = _sealed_content(session, key)
     if session.rights_were_read:

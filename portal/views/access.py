@@ -62,6 +62,12 @@ def writes(view: View) -> View:
     return view
 
 
+def poll(view: View) -> View:
+    """Say that the page itself asks for this view, again and again: that is no visit."""
+    view.is_poll = True  # type: ignore[attr-defined]
+    return view
+
+
 def current_admin() -> Admin:
     """Return who is signed in."""
     admin = admin_or_none()
@@ -117,6 +123,7 @@ def guard() -> ResponseReturnValue | None:
         return None
     if _holds_nul():
         abort(400)
+    cast(ServerSession, session).is_visit = not getattr(view, "is_poll", False)
     if request.endpoint in MACHINE_ENDPOINTS:
         pass  # nobody signs in there
     elif cast(ServerSession, session).is_unreadable:

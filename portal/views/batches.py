@@ -12,7 +12,7 @@ from portal.forms import filter_query, log_filter, picked_rows
 from portal.models import Batch, Space
 from portal.services import batches
 from portal.services.connection import actor_of
-from portal.views.access import current_admin, current_space
+from portal.views.access import current_admin, current_space, poll
 
 bp = Blueprint("batches", __name__, url_prefix="/spaces/<subdomain>/batches")
 
@@ -39,6 +39,7 @@ def show(subdomain: str, batch_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/<batch_id>/changes")
+@poll
 def changes(subdomain: str, batch_id: str) -> ResponseReturnValue:
     """Answer a poll: 204 while nothing moved, else the part that shows the progress."""
     shown = _shown(_found(current_space(), batch_id))

@@ -17,7 +17,7 @@ from portal.services import remote_pages
 from portal.services import retry as retry_service
 from portal.services.connection import actor_of
 from portal.services.invoice_pages import InvoiceView, invoice_view, support_text
-from portal.views.access import current_admin, current_space, is_fragment, writes
+from portal.views.access import current_admin, current_space, is_fragment, poll, writes
 from portal.views.errors import show_notice
 
 bp = Blueprint("invoices", __name__, url_prefix="/spaces/<subdomain>/invoices/<invoice_id>")
@@ -29,6 +29,7 @@ def show(subdomain: str, invoice_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/changes")
+@poll
 def changes(subdomain: str, invoice_id: str) -> ResponseReturnValue:
     """Answer a poll: 204 while the invoice is as it was, else the page's inner part."""
     view = _found(invoice_id)

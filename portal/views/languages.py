@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.core import core
 from portal.database import db
+from portal.services.sentences import LOCALES
 from portal.views.access import admin_or_none, local_path, public
 from portal.views.protection import check_token, csrf
 
@@ -29,6 +30,11 @@ def select_locale() -> str:
     default = core().config.default_locale
     offered = sorted(LANGUAGES, key=lambda locale: locale != default)
     return request.accept_languages.best_match(offered, default) or default
+
+
+def select_formats() -> str:
+    """Return the language for this request as Babel knows it: with its dates and figures."""
+    return LOCALES[select_locale()]
 
 
 @bp.post("/language")

@@ -14,7 +14,7 @@ from portal.forms import filter_query, log_filter, row_id, shown_page
 from portal.services import cause_bar
 from portal.services import log as log_service
 from portal.services.log import LogRow
-from portal.views.access import current_space, is_fragment
+from portal.views.access import current_space, is_fragment, poll
 from portal.views.tables import csv_lines
 
 bp = Blueprint("log", __name__, url_prefix="/spaces/<subdomain>")
@@ -39,6 +39,7 @@ def index(subdomain: str) -> ResponseReturnValue:
 
 
 @bp.get("/log/changes")
+@poll
 def changes(subdomain: str) -> ResponseReturnValue:
     """Answer a poll: 204 when nothing is newer than the cursor, else what to put in place."""
     space, filters, shown = current_space(), log_filter(request.args), shown_page(request.args)

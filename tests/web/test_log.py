@@ -52,7 +52,7 @@ def test_same_row_in_english(
     add_invoice(cast.alpha, State.FAILED, cause_code="account_missing", cause_params={"code": "x"})
     page = sign_in(cast.owner, language="en").get(LOG).text
     assert "€261.80" in page
-    assert "Feb 28, 2025" in page
+    assert "28 Feb 2025" in page
     assert "Not synced" in page
     assert "sevdesk has no booking account “x”." in page
 

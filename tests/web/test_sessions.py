@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
+from portal.cobot.client import CobotClient
 from portal.database import db, utcnow
+from portal.errors import TemporaryError
 from portal.models import Admin, LoginSession
 from portal.services import log as log_service
 from portal.services import sessions
@@ -102,6 +106,58 @@ def test_visit_moves_the_end_of_the_session(app: Flask, owner: FlaskClient) -> N
     with app.app_context():
         expires_at = db.session.query(LoginSession).one().expires_at
         assert expires_at > utcnow() + timedelta(hours=7)
+
+
+def polls(app: Flask) -> set[str]:
+    """Return the endpoints that pages ask by themselves, as their templates name them."""
+    folder = Path(str(app.jinja_loader.searchpath[0]))  # type: ignore[union-attr]
+    templates = [path.read_text(encoding="utf-8") for path in folder.rglob("*.html")]
+    polled = re.compile(r'hx-get="{{ url_for\("([\w.]+)"(?:(?!hx-get).)*?hx-trigger="every ', re.S)
+    found = [endpoint for text in templates for endpoint in polled.findall(text)]
+    assert len(found) == sum(text.count('hx-trigger="every ') for text in templates)
+    return set(found)
+
+
+def test_every_view_that_a_page_asks_by_itself_is_known_as_a_poll(app: Flask) -> None:
+    found = polls(app)
+    assert {"log.changes", "invoices.changes", "batches.changes"} <= found
+    assert not {name for name in found if not hasattr(app.view_functions[name], "is_poll")}
+
+
+def test_an_open_tab_does_not_keep_an_idle_session_alive(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    csrf_of(owner, LOG)
+    ends_at = utcnow() + timedelta(hours=2)
+    with app.app_context():
+        db.session.query(LoginSession).one().expires_at = ends_at
+        db.session.commit()
+    for polled in (f"{LOG}/changes?after=0", f"{LOG}/changes?after=99"):
+        assert owner.get(polled, headers={"HX-Request": "true"}).status_code in {200, 204}
+    with app.app_context():
+        assert db.session.query(LoginSession).one().expires_at == ends_at
+    owner.get(LOG)
+    with app.app_context():
+        assert db.session.query(LoginSession).one().expires_at > ends_at
+
+
+def test_a_poll_that_reads_the_rights_anew_does_not_keep_the_session_alive(
+    app: Flask, owner: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csrf_of(owner, LOG)
+    ends_at = utcnow() + timedelta(hours=2)
+    with app.app_context():
+        row = db.session.query(LoginSession).one()
+        row.expires_at, row.rights_read_at = ends_at, utcnow() - timedelta(minutes=61)
+        db.session.commit()
+
+    def away(*_: object) -> None:
+        raise TemporaryError("away", remote="cobot", endpoint="GET /user")
+
+    monkeypatch.setattr(CobotClient, "user", away)
+    assert owner.get(f"{LOG}/changes?after=0").status_code in {200, 204}
+    with app.app_context():
+        assert db.session.query(LoginSession).one().expires_at == ends_at
 
 
 def test_what_was_in_the_session_before_the_sign_in_is_gone(
