@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from flask import Flask, current_app, g, request, url_for
+from flask import Flask, current_app, g, request, session, url_for
 
 from portal.cli import register_commands
 from portal.config import Config
 from portal.core import create_core
 from portal.filters import register_filters
 from portal.oauth import register_cobot
-from portal.services.sessions import DatabaseSessions
+from portal.services.sessions import DatabaseSessions, ServerSession
+from portal.services.signin import Rights
 from portal.services.support import is_support
 from portal.views import (
     account,
@@ -34,7 +35,7 @@ from portal.views import (
     webhooks,
 )
 from portal.views import log as log_views
-from portal.views.access import register_access
+from portal.views.access import current_rights, register_access
 from portal.views.protection import register_origin_check, register_protection
 
 YEAR_SECONDS = 31_536_000
@@ -83,7 +84,8 @@ def _for_all_templates() -> dict[str, Any]:
     admin = g.get("admin")
     return {
         "admin": admin,
-        "has_old_rights": g.get("has_old_rights", False),
+        "has_old_rights": current_rights() is Rights.OLD,
+        "rights_read_at": cast(ServerSession, session).rights_read_at,
         "is_support": admin is not None and is_support(admin),
         "locale": languages.select_locale(),
         "languages": languages.LANGUAGES,

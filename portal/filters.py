@@ -30,6 +30,7 @@ EURO = "EUR"
 MONEY_FACTS = MONEY_PARAMS | {"gross", "sevdesk_gross", "amount"}
 TIME_FACTS = {"next_try_at", "until"}
 EXAMPLE_DAY = date(2025, 2, 28)
+FACTS_IN_THE_LINE = {"cause", "params", "next_try_at", "attempt"}
 DAY_FACTS = {"due_date", "invoice_date", "start_date"}
 
 
@@ -185,6 +186,15 @@ def actor_word(line: HistoryLine, people: Mapping[str, str]) -> str:
     return str(gettext(wording.ACTORS.get(line.actor, line.actor)))
 
 
+def detail_facts(line: HistoryLine) -> dict[str, Any]:
+    """Return the facts that stand below a line of the history, empty ones left out."""
+    return {
+        name: value
+        for name, value in line.facts.items()
+        if name not in FACTS_IN_THE_LINE and value not in ([], {}, "")
+    }
+
+
 def fact_name(name: str) -> str:
     text = wording.FACTS.get(name)
     return str(gettext(text)) if text else name
@@ -250,6 +260,7 @@ def register_filters(app: Flask) -> None:
         history_word,
         outcome_word,
         actor_word,
+        detail_facts,
         fact_name,
         fact_value,
     ):

@@ -1,6 +1,6 @@
 """What we remember. Import the models from here."""
 
-from portal.models.admin import Admin, LoginSession, SpaceAdmin
+from portal.models.admin import Admin, LoginSession, LostRight, SpaceAdmin
 from portal.models.batch import Batch, BatchItem
 from portal.models.history import HistoryLine, PersonName, PrunePermit
 from portal.models.inbox import InboxEvent
@@ -24,6 +24,7 @@ __all__ = [
     "InvoiceSync",
     "Lease",
     "LoginSession",
+    "LostRight",
     "MemberSync",
     "PersonName",
     "PrunePermit",

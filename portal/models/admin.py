@@ -34,6 +34,19 @@ class SpaceAdmin(Base):
     admin_id: Mapped[int] = mapped_column(ForeignKey("admin.id", ondelete="CASCADE"), index=True)
 
 
+class LostRight(Base):
+    """That a person administered a space until Cobot no longer said so. Opens nothing: for a while
+    the list of spaces says with it why one is missing."""
+
+    __tablename__ = "lost_right"
+    __table_args__ = (UniqueConstraint("space_id", "admin_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"))
+    admin_id: Mapped[int] = mapped_column(ForeignKey("admin.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
+
+
 class LoginSession(Base):
     """A browser session. The cookie holds a random id; here stands only its digest."""
 

@@ -10,7 +10,8 @@ from enum import StrEnum
 from sqlalchemy import func, select
 
 from portal.database import db, utcnow
-from portal.models import Admin, InvoiceSync, Space, SpaceAdmin, State
+from portal.models import Admin, InvoiceSync, LostRight, Space, SpaceAdmin, State
+from portal.services.signin import LOST_SAID_FOR
 
 DAYS = 30
 SEARCH_FROM = 8
@@ -46,6 +47,14 @@ class SpaceCard:
         return 2 if self.badge is Badge.NOT_CONNECTED else 3
 
 
+@dataclass(frozen=True)
+class LostSpace:
+    """A space that a person no longer administers: its name, and since when. Nothing else of it."""
+
+    name: str
+    lost_at: datetime
+
+
 def badge_of(space: Space) -> Badge:
     """Return the one word for how the space stands."""
     if not space.is_connected:
@@ -64,6 +73,17 @@ def spaces_of(admin: Admin) -> Sequence[Space]:
         .order_by(func.lower(Space.name), Space.id)
     )
     return db.session.scalars(query).all()
+
+
+def lost_spaces_of(admin: Admin) -> list[LostSpace]:
+    """Return the spaces whose right this person lost lately, the latest first."""
+    query = (
+        select(Space.name, LostRight.at)
+        .join(LostRight, LostRight.space_id == Space.id)
+        .where(LostRight.admin_id == admin.id, LostRight.at >= utcnow() - LOST_SAID_FOR)
+        .order_by(LostRight.at.desc(), LostRight.id)
+    )
+    return [LostSpace(name, at) for name, at in db.session.execute(query)]
 
 
 def cards_of(spaces: Sequence[Space], q: str = "") -> list[SpaceCard]:

@@ -21,6 +21,7 @@ from portal.models import (
     HistoryLine,
     InboxEvent,
     InvoiceSync,
+    LostRight,
     MemberSync,
     PersonName,
     PrunePermit,
@@ -93,6 +94,7 @@ def delete_space(space: Space) -> int:
             AccountMapping,
             DebtorLink,
             SpaceAdmin,
+            LostRight,
             Task,
         ):
             db.session.execute(delete(model).where(model.space_id == space.id))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import cast as as_type
 
 import structlog
 from flask import session
-from sqlalchemy import String, cast, delete, literal, select, update
+from sqlalchemy import String, cast, delete, literal, or_, select, update
 
 from portal.cobot.records import CobotSpace, CobotUser
 from portal.database import begin_writing, db, insert_or_update, utcnow
 from portal.errors import Forbidden, RemoteError, TokenRefused
-from portal.models import Admin, Space, SpaceAdmin
+from portal.models import Admin, LostRight, Space, SpaceAdmin
 from portal.services import clients
 from portal.services.sessions import ServerSession
 
@@ -23,6 +24,8 @@ RIGHTS_HOLD = timedelta(hours=1)
 """So long the rights of a session are taken as they were read from Cobot."""
 RIGHTS_HOLD_AWAY = timedelta(hours=2)
 """So long while Cobot does not answer."""
+LOST_SAID_FOR = timedelta(days=30)
+"""So long the list of spaces says which right was lost."""
 
 
 class Rights(StrEnum):
@@ -102,11 +105,12 @@ def _remember(user: CobotUser) -> Admin:
     admin.email = user.email
     db.session.flush()
     space_ids = [_remember_space(found) for found in user.spaces]
-    db.session.execute(
-        delete(SpaceAdmin).where(
-            SpaceAdmin.admin_id == admin.id, SpaceAdmin.space_id.not_in(space_ids)
-        )
-    )
+    lost = db.session.scalars(
+        delete(SpaceAdmin)
+        .where(SpaceAdmin.admin_id == admin.id, SpaceAdmin.space_id.not_in(space_ids))
+        .returning(SpaceAdmin.space_id)
+    ).all()
+    _remember_lost(admin, lost, space_ids)
     for space_id in space_ids:
         db.session.execute(
             insert_or_update(
@@ -117,6 +121,18 @@ def _remember(user: CobotUser) -> Admin:
             )
         )
     return admin
+
+
+def _remember_lost(admin: Admin, lost: Sequence[int], held: Sequence[int]) -> None:
+    """Keep which rights have just gone, and forget those that came back or went long ago."""
+    db.session.execute(
+        delete(LostRight).where(
+            LostRight.admin_id == admin.id,
+            or_(LostRight.space_id.in_(held), LostRight.at < utcnow() - LOST_SAID_FOR),
+        )
+    )
+    db.session.add_all(LostRight(space_id=space_id, admin_id=admin.id) for space_id in lost)
+    db.session.flush()
 
 
 def _remember_space(found: CobotSpace) -> int:

@@ -46,6 +46,8 @@ READING = {"GET", "HEAD", "OPTIONS"}
 MACHINE_ENDPOINTS = {"static", "webhooks.receive", "health.alive", "health.ready"}
 WITHOUT_RIGHTS = {"signin.logout", "account.sign_out_everywhere"}
 """Closed, but of no space: open also while the rights cannot be read."""
+SAYS_RIGHTS_UNKNOWN = {"spaces.index"}
+"""Says by itself that the rights cannot be read, and shows what was known."""
 SUPPORT = "support"
 """The blueprint of the support pages."""
 
@@ -81,6 +83,11 @@ def admin_or_none() -> Admin | None:
     if "admin" not in g:
         g.admin = admin_of_session()
     return g.admin  # type: ignore[no-any-return]
+
+
+def current_rights() -> Rights:
+    """Return how far the rights of who is signed in may be trusted."""
+    return g.get("rights", Rights.CURRENT)  # type: ignore[no-any-return]
 
 
 def current_space() -> Space:
@@ -165,9 +172,9 @@ def _check_rights() -> ResponseReturnValue | None:
         cast(ServerSession, session).end()
         g.admin = None
         return _to_login()
-    if rights is Rights.UNKNOWN:
+    if rights is Rights.UNKNOWN and request.endpoint not in SAYS_RIGHTS_UNKNOWN:
         raise RightsUnknown
-    g.has_old_rights = rights is Rights.OLD
+    g.rights = rights
     return None
 
 

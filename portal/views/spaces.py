@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from portal.models import Space
 from portal.services import overview
-from portal.views.access import current_admin, current_space, is_fragment
+from portal.services.signin import Rights
+from portal.views.access import current_admin, current_rights, current_space, is_fragment
 
 bp = Blueprint("spaces", __name__)
 
@@ -17,11 +18,15 @@ def index() -> ResponseReturnValue:
     """List the person's spaces, those that need somebody first; a single one opens at once."""
     q = request.args.get("q", "")[:100]
     spaces = overview.spaces_of(current_admin())
-    if len(spaces) == 1 and "q" not in request.args:
+    if current_rights() is Rights.UNKNOWN:
+        return render_template("spaces/away.html", spaces=spaces), 503
+    lost = overview.lost_spaces_of(current_admin())
+    if len(spaces) == 1 and not lost and "q" not in request.args:
         return redirect(address_of(spaces[0]))
     return render_template(
         "spaces/_list.html" if is_fragment() else "spaces/index.html",
         cards=overview.cards_of(spaces, q),
+        lost=[] if q else lost,
         total=len(spaces),
         search_from=overview.SEARCH_FROM,
         q=q,

@@ -31,7 +31,7 @@ def test_axe_finds_nothing_on_any_page_in_light_and_dark(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("width", [PHONE[0]])
+@pytest.mark.parametrize("width", [320, PHONE[0]])
 def test_no_page_scrolls_sideways_and_targets_are_large_enough(
     person: Callable[..., Person], planted: Planted, width: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from portal.database import db, utcnow
-from portal.models import LoginSession
+from portal.models import LoginSession, LostRight
 from tests.web.conftest import Cast, csrf_of
 
 USER = "http://127.0.0.1:9/cobot-api/user"
@@ -134,6 +135,60 @@ def test_after_two_hours_without_cobot_no_space_opens(
     assert owner.get(LOG, headers=POLL).headers["HX-Retarget"] == "#notice"
     token = {"csrf_token": csrf_of(owner, "/help")}
     assert owner.post("/logout", data=token).location == "/login"
+
+
+def test_list_of_spaces_is_shown_with_its_time_while_cobot_is_away(
+    owner: FlaskClient, cobot: responses.RequestsMock, wait: Callable[..., None]
+) -> None:
+    cobot.get(USER, status=503)
+    wait(minutes=61)
+    assert re.search(r"data-old-rights.*Stand: \d\d?[.:]", owner.get(LOG).text)
+    wait(minutes=121)
+    answer = owner.get("/spaces")
+    assert answer.status_code == 503
+    assert "Space Alpha" in answer.text
+    assert re.search(r'Stand: <time datetime="20', answer.text)
+    assert "/spaces/alpha" not in answer.text, "nothing leads into a space"
+    assert "Space Beta" not in answer.text
+
+
+def test_space_whose_right_was_lost_is_named_and_nothing_of_it_is_shown(
+    app: Flask,
+    owner: FlaskClient,
+    cast: Cast,
+    add_invoice: Callable[..., int],
+    cobot: responses.RequestsMock,
+    wait: Callable[..., None],
+) -> None:
+    add_invoice(cast.alpha, number="2531-7", announced_at=utcnow())
+    cobot.get(USER, json=admin_of("gamma"))
+    wait(minutes=61)
+    page = owner.get("/spaces").text
+    lost = page.partition('id="lost-spaces"')[2]
+    assert "Space Alpha" in lost
+    assert "nicht mehr als Admin" in lost
+    assert "/spaces/alpha" not in page
+    assert "/spaces/gamma" in page
+    assert owner.get(LOG).status_code == 404
+    assert owner.get("/spaces/alpha/log.csv").status_code == 404
+    with app.app_context():
+        db.session.query(LostRight).one().at = utcnow() - timedelta(days=31)
+        db.session.commit()
+    assert owner.get("/spaces").location == "/spaces/gamma/sevdesk", "after 30 days it is silent"
+
+
+def test_right_that_came_back_is_not_called_lost(
+    app: Flask, owner: FlaskClient, cobot: responses.RequestsMock, wait: Callable[..., None]
+) -> None:
+    cobot.get(USER, json=admin_of("gamma"))
+    cobot.get(USER, json=admin_of("gamma", "alpha"))
+    for _ in range(2):
+        wait(minutes=61)
+        page = owner.get("/spaces").text
+    assert 'href="/spaces/alpha"' in page
+    assert "lost-spaces" not in page
+    with app.app_context():
+        assert db.session.query(LostRight).count() == 0
 
 
 def test_rights_hold_again_once_cobot_is_back(
