@@ -92,6 +92,7 @@ def _for_all_templates() -> dict[str, Any]:
         "theme": appearance.chosen_theme(),
         "here": request.full_path.rstrip("?") if request.method == "GET" else "/",
         "asset": asset,
+        "calls_days": current_app.extensions["portal"].config.retention_calls_days,
     }
 
 

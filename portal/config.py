@@ -71,6 +71,8 @@ class Config(BaseSettings):
     chart_max_age_seconds: float = Field(default=300, ge=0)
     retention_history_years: int = Field(default=10, ge=1)
     """For so many full calendar years invoices and their history are kept."""
+    retention_calls_days: int = Field(default=30, ge=0)
+    """For so many days the masked requests and answers behind a history are kept."""
 
     @field_validator("token_keys", mode="before")
     @classmethod

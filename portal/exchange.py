@@ -6,7 +6,6 @@ hold a token, so none of them leaves this module.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +24,13 @@ from urllib3.exceptions import (
 
 from portal.answers import parse_json, text_or_none
 from portal.connections import Sessions, Watch, watching
+from portal.masking import without_secrets
 
 Files = Mapping[str, tuple[str, bytes, str]]
 """Field -> file name, bytes and media type."""
 
 LONGEST_REFUSAL = 65_536
 """Bytes read of an answer that is only a message."""
-
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
-_IBAN = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?\b")
 
 LONGEST_MESSAGE = 500
 LONGEST_WAIT_SECONDS = 86_400.0
@@ -154,11 +151,10 @@ def one_line(message: str, hidden: Sequence[str] = ()) -> str:
 
     E-mail addresses and IBANs are masked as well: the line is kept in the history.
     """
-    for secret in hidden:
-        if len(secret) >= 8:  # a shorter one is no secret, and its letters may be any word's
-            message = message.replace(secret, "[...]")
-    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
-    return _IBAN.sub("[IBAN]", _EMAIL.sub("[e-mail]", line))[:LONGEST_MESSAGE]
+    printable = "".join(c if c.isprintable() else " " for c in message)
+    # Once before the blanks are folded, since a secret may hold some, and once after.
+    folded = " ".join(without_secrets(printable, hidden).split())
+    return without_secrets(folded)[:LONGEST_MESSAGE]
 
 
 def what_it_says(body: bytes) -> tuple[str, str | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -195,6 +196,11 @@ def detail_facts(line: HistoryLine) -> dict[str, Any]:
     }
 
 
+def readable_json(value: Any) -> str:
+    """Return a body as indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 def fact_name(name: str) -> str:
     text = wording.FACTS.get(name)
     return str(gettext(text)) if text else name
@@ -261,6 +267,7 @@ def register_filters(app: Flask) -> None:
         outcome_word,
         actor_word,
         detail_facts,
+        readable_json,
         fact_name,
         fact_value,
     ):

@@ -41,10 +41,14 @@ from portal.exchange import (
     retry_after_seconds,
     what_it_says,
 )
+from portal.masking import masked
 
-__all__ = ["Call", "Hooks", "Sessions", "Transport", "as_is", "ignored", "segment"]
+__all__ = ["Call", "Exchanged", "Hooks", "Sessions", "Transport", "as_is", "ignored", "segment"]
 
 log = structlog.get_logger(__name__)
+
+LONGEST_KEPT = 16_384
+"""A longer answer is a list or a file: nobody reads it in a history."""
 
 T = TypeVar("T")
 _REFUSALS: dict[int, type[PermanentError]] = {
@@ -66,6 +70,18 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Exchanged:
+    """One call with what was said, as it may be kept: masked, without path and headers."""
+
+    call: Call
+    status: int | None
+    seconds: float
+    request_id: str | None
+    sent: Any
+    received: Any
+
+
+@dataclass(frozen=True)
 class Hooks:
     """What is told about each call.
 
@@ -76,6 +92,7 @@ class Hooks:
 
     before: Callable[[Call], None] | None = None
     after: Callable[[Call, int | None, float], None] | None = None
+    seen: Callable[[Exchanged], None] | None = None
 
 
 def segment(value: str) -> str:
@@ -257,14 +274,41 @@ class Transport:
             answer = exchange(self._sessions, self._base_url, self._token, request, limit, before)
         finally:
             status = answer.status if isinstance(answer, Answer) else None
-            self._tell(call, status, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            self._tell(call, self._hooks.after, call, status, seconds)
+        if self._hooks.seen is not None:
+            sent = json if params is None else params
+            self._tell(call, self._show, self._hooks.seen, call, answer, seconds, sent, files)
         return answer
 
-    def _tell(self, call: Call, status: int | None, seconds: float) -> None:
-        if self._hooks.after is None:
+    def _show(
+        self,
+        seen: Callable[[Exchanged], None],
+        call: Call,
+        answer: Answer | NoAnswer,
+        seconds: float,
+        sent: Any,
+        files: Files | None,
+    ) -> None:
+        """Give the hook what may be kept of a call; of files only their size."""
+        hidden = (self._token,)
+        if files is not None:
+            sent = {name: {"bytes": len(content)} for name, (_, content, _) in files.items()}
+        status = request_id = None
+        if isinstance(answer, NoAnswer):
+            received: Any = {"message": answer.reason}
+        else:
+            status, received = answer.status, _kept(answer.body, hidden)
+            request_id = what_it_says(answer.body)[2] if status >= 400 else None
+            request_id = request_id or answer.headers.get("X-Request-Id")
+        shown_id = one_line(request_id, hidden) if request_id else None
+        seen(Exchanged(call, status, seconds, shown_id, masked(sent, hidden), received))
+
+    def _tell(self, call: Call, hook: Callable[..., None] | None, *said: Any) -> None:
+        if hook is None:
             return
         try:
-            self._hooks.after(call, status, seconds)
+            hook(*said)
         except Exception:
             # A counter that fails must not hide whether a write happened.
             log.exception("hook after a call failed", remote=call.remote, endpoint=call.endpoint)
@@ -301,6 +345,16 @@ class Transport:
             remote_code=one_line(code, hidden) if code else None,
             request_id=one_line(request_id, hidden) if request_id else None,
         )
+
+
+def _kept(body: bytes, hidden: Sequence[str]) -> Any:
+    """Return what of an answer may be kept; of a file and of a long list only the size."""
+    if len(body) > LONGEST_KEPT:
+        return {"bytes": len(body)}
+    try:
+        return masked(parse_json(body), hidden)
+    except ValueError:
+        return {"bytes": len(body)}
 
 
 def _shaped(body: bytes, shape: Callable[[Any], T]) -> tuple[T | None, str]:

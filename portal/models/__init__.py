@@ -2,7 +2,7 @@
 
 from portal.models.admin import Admin, LoginSession, LostRight, SpaceAdmin
 from portal.models.batch import Batch, BatchItem
-from portal.models.history import HistoryLine, PersonName, PrunePermit
+from portal.models.history import HistoryLine, LineCalls, PersonName, PrunePermit
 from portal.models.inbox import InboxEvent
 from portal.models.invoice import InvoiceSync, State, StateCount, Step
 from portal.models.limits import Budget, Lease
@@ -23,6 +23,7 @@ __all__ = [
     "InboxEvent",
     "InvoiceSync",
     "Lease",
+    "LineCalls",
     "LoginSession",
     "LostRight",
     "MemberSync",

@@ -43,6 +43,24 @@ class HistoryLine(Base):
     """Figures, ids and codes; never a secret, a name or an address."""
 
 
+class LineCalls(Base):
+    """The calls to the remote sides that led to a line of an invoice's history, for a while.
+
+    Masked before they came here, and no part of the chain: they go, the line stays.
+    """
+
+    __tablename__ = "line_calls"
+    __table_args__ = (Index("ix_line_calls_at", "at"),)
+
+    line_id: Mapped[int] = mapped_column(
+        ForeignKey("history_line.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
+    calls: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """Each with remote, endpoint, status, seconds, request_id, sent, received."""
+
+
 class PersonName(Base):
     """The name of a debtor, shown in log and history; may be blanked without touching either."""
 

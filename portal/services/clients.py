@@ -13,7 +13,7 @@ from portal.crypto import digest
 from portal.database import db
 from portal.errors import BudgetExhausted, PermanentError, TemporaryError
 from portal.models import Space
-from portal.services import budgets, stopping, vault
+from portal.services import budgets, calls, stopping, vault
 from portal.sevdesk.client import SevdeskClient
 from portal.transport import Call, Hooks
 
@@ -117,4 +117,4 @@ def _hooks(owner: str, *, per_endpoint: bool, patience_seconds: float = 0) -> Ho
             milliseconds=round(seconds * 1000),
         )
 
-    return Hooks(before=before, after=after)
+    return Hooks(before=before, after=after, seen=calls.collect)

@@ -20,6 +20,7 @@ from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.services import (
     backfill,
     batches,
+    calls,
     clients,
     inbox,
     invoices,
@@ -131,7 +132,8 @@ def _next(work: Work) -> bool:
 def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
     """Sync one row; a fault of our own ends this row's turn and not the space's."""
     try:
-        sync(work, row)
+        with calls.collecting():
+            sync(work, row)
     except (PortalError, OperationalError, BaseTimeoutException):
         raise  # the space has to wait, the lock or the database is gone, or the job's time is up
     except Exception as err:

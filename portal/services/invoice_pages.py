@@ -12,6 +12,7 @@ from sqlalchemy import select
 from portal.database import db
 from portal.models import Admin, HistoryLine, InvoiceSync, Space
 from portal.money import to_cents
+from portal.services.calls import calls_of
 from portal.services.log import LogFilter, read_rows, rows_of
 from portal.services.work import reference
 
@@ -28,6 +29,8 @@ class Moment:
     line: HistoryLine
     attempt: int | None
     seconds: float | None
+    calls: Sequence[Mapping[str, Any]] = ()
+    """What was called for it, masked; empty after RETENTION_CALLS_DAYS."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ def invoice_view(space: Space, cobot_invoice_id: str) -> InvoiceView | None:
         .order_by(HistoryLine.number.desc())
         .limit(HISTORY_LINES)
     ).all()
-    return InvoiceView(row.invoice, row.name, list(_moments(lines)), people_of(lines))
+    return InvoiceView(
+        row.invoice, row.name, list(_moments(lines, calls_of(space.id, lines))), people_of(lines)
+    )
 
 
 def people_of(lines: Sequence[HistoryLine]) -> dict[str, str]:
@@ -101,10 +106,14 @@ def support_text(space: Space, view: InvoiceView) -> str:
         "receipt": invoice.sevdesk_voucher_id or "-",
     }
     said = [f"{name}: {value}" for name, value in head.items()]
-    return "\n".join([*said, "", *(_said(line) for line in view.lines[:EXCERPT_LINES])])
+    return "\n".join(
+        [*said, "", *(text for moment in view.moments[:EXCERPT_LINES] for text in _said(moment))]
+    )
 
 
-def _moments(lines: Sequence[HistoryLine]) -> Iterator[Moment]:
+def _moments(
+    lines: Sequence[HistoryLine], calls: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> Iterator[Moment]:
     for place, line in enumerate(lines):
         before = lines[place + 1] if place + 1 < len(lines) else None
         attempt = line.facts.get("attempt")
@@ -112,14 +121,19 @@ def _moments(lines: Sequence[HistoryLine]) -> Iterator[Moment]:
         if before is not None and before.facts.get("attempt") == attempt is not None:
             passed = (line.at - before.at).total_seconds()
             seconds = passed if 0 <= passed <= LONGEST_STEP_SECONDS else None
-        yield Moment(line, attempt, seconds)
+        yield Moment(line, attempt, seconds, calls.get(line.id, ()))
 
 
-def _said(line: HistoryLine) -> str:
+def _said(moment: Moment) -> Iterator[str]:
+    line = moment.line
     shown = ("attempt", "cause", "endpoint", "status", "request_id", "next_try_at", "voucher")
     facts: list[Any] = [f"{name}={line.facts[name]}" for name in shown if name in line.facts]
     actor = line.actor.partition(":")[0]
-    return " ".join([_iso(line.at), actor, line.step, line.outcome, *facts])
+    yield " ".join([_iso(line.at), actor, line.step, line.outcome, *facts])
+    for call in moment.calls:
+        said = [f"{call['remote']} {call['endpoint']}", call["status"] or "no answer"]
+        request_id = [f"request_id={call['request_id']}"] if call["request_id"] else []
+        yield " ".join(map(str, ["  ", *said, f"{call['seconds']} s", *request_id]))
 
 
 def _iso(value: Any) -> str:

@@ -18,7 +18,7 @@ from portal.models import (
     StateCount,
 )
 from portal.models.invoice import IN_WORK
-from portal.services import history
+from portal.services import calls, history
 from portal.services.prefixes import folded, folded_last
 
 PORTAL = "portal"
@@ -40,20 +40,20 @@ def note(
 
     `facts` holds figures, ids and codes, never a secret, a name or an address.
     """
-    history.append(
-        space_id,
-        HistoryLine(
-            space_id=space_id,
-            invoice_id=invoice.id if invoice else None,
-            member_id=member.id if member else None,
-            chain=history.chain_name(space_id, invoice, member),
-            at=at or utcnow(),
-            actor=actor,
-            step=step,
-            outcome=outcome,
-            facts={name: value for name, value in facts.items() if value is not None},
-        ),
+    line = HistoryLine(
+        space_id=space_id,
+        invoice_id=invoice.id if invoice else None,
+        member_id=member.id if member else None,
+        chain=history.chain_name(space_id, invoice, member),
+        at=at or utcnow(),
+        actor=actor,
+        step=step,
+        outcome=outcome,
+        facts={name: value for name, value in facts.items() if value is not None},
     )
+    history.append(space_id, line)
+    if invoice is not None:
+        calls.keep(line)
 
 
 def lock_space(space_id: int) -> None:

@@ -18,6 +18,7 @@ from portal.database import db, utcnow
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.models.invoice import IN_WORK
 from portal.services import heal, tasks
+from portal.services.calls import forget_old_calls
 from portal.services.drain import queue_for
 from portal.services.sessions import end_expired_sessions
 
@@ -78,6 +79,7 @@ def sweep() -> int:
     heal.send_to_heal(now)
     tasks.tidy()
     end_expired_sessions()
+    forget_old_calls()
     return found
 
 

@@ -28,6 +28,7 @@ from portal.errors import (
     UnusableAnswer,
 )
 from portal.exchange import one_line, retry_after_seconds
+from portal.masking import MASK
 from portal.transport import Call, Hooks, Sessions, Transport, ignored, segment
 
 TOKEN = "secret-token-of-nobody"
@@ -390,11 +391,32 @@ def test_an_exhausted_budget_sends_nothing(sessions):
     assert (caught.value.retry_after_seconds, after) == (12, [])
 
 
-def test_a_failing_counter_does_not_hide_what_was_written(remote, sessions):
+def test_what_is_seen_of_a_call_holds_no_token_and_of_a_file_only_its_size(remote, sessions):
+    seen = []
+    transport = Transport(
+        BASE, "cobot", {}, sessions, Hooks(seen=seen.append), token_key="a-secret-token"
+    )
+    remote.post(URL, status=201, json={"id": "7", "message": "a-secret-token", "name": "Xenia"})
+    remote.get(URL, status=422, body=b"{broken", headers={"X-Request-Id": "r-1"})
+    remote.post(URL, body=requests.ReadTimeout())
+    transport.post("/things/7", endpoint=WRITE, files={"file": ("x.pdf", b"1234", "text/plain")})
+    with pytest.raises(Rejected):
+        read(transport)
+    with pytest.raises(OutcomeUnknown):
+        transport.post("/things/7", endpoint=WRITE, json={"comment": "Xenia"})
+    made, refused, lost = seen
+    assert made.sent == {"file": {"bytes": 4}}
+    assert made.received == {"id": "7", "message": "[...]", "name": MASK}
+    assert (refused.status, refused.request_id, refused.received) == (422, "r-1", {"bytes": 7})
+    assert (lost.status, lost.sent) == (None, {"comment": MASK})
+
+
+@pytest.mark.parametrize("hook", ["after", "seen"])
+def test_a_failing_counter_does_not_hide_what_was_written(remote, sessions, hook):
     def fail(*_):
         raise RuntimeError("counter")
 
-    transport = Transport(BASE, "cobot", {}, sessions, Hooks(after=fail))
+    transport = Transport(BASE, "cobot", {}, sessions, Hooks(**{hook: fail}))
     remote.post(URL, status=201, json={"id": "7"})
     assert write(transport) == {"id": "7"}
 

@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from portal.database import db, utcnow
-from portal.models import HistoryLine, InvoiceSync, State
-from portal.services import record
+from portal.models import HistoryLine, InvoiceSync, LineCalls, State
+from portal.services import calls, record
+from portal.transport import Call, Exchanged
 from tests.web.conftest import Cast, csrf_of
 
 PAGE = "/spaces/alpha/invoices/i-1"
@@ -196,3 +197,28 @@ def test_taken_number_is_booked_anyway_only_by_a_persons_choice(
     assert "Entschieden, den Beleg trotzdem anzulegen" in answer.text
     with app.app_context():
         assert db.session.get_one(InvoiceSync, row_id).beside_voucher_id
+
+
+def test_calls_behind_a_line_are_shown_escaped_and_go_with_time(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    row_id = add_invoice(cast.alpha, cobot_invoice_id="i-1")
+    call = Call("sevdesk", "POST /Voucher/Factory/saveVoucher", "POST")
+    with app.app_context():
+        row = db.session.get_one(InvoiceSync, row_id)
+        with calls.collecting():
+            body = {"error": {"message": "<b>no</b>"}}
+            calls.collect(Exchanged(call, 422, 0.42, "req-7", {"status": "100"}, body))
+            record.note(cast.alpha, "saved", "failed", invoice=row)
+        db.session.commit()
+    page = owner.get(PAGE).text
+    shown = page.partition('data-endpoint="POST /Voucher/Factory/saveVoucher"')[2]
+    shown = shown.partition("</details>")[0]
+    for text in ("422", "0,4 s", "req-7", "&lt;b&gt;no&lt;/b&gt;"):
+        assert text in shown, text
+    assert "request_id=req-7" in page.partition('id="excerpt"')[2], "in the text for support too"
+    with app.app_context():
+        db.session.query(LineCalls).one().at = utcnow() - timedelta(days=31)
+        db.session.commit()
+        assert calls.forget_old_calls() == 1
+    assert "saveVoucher" not in owner.get(PAGE).text

@@ -1,0 +1,100 @@
+"""What of a request or an answer may be kept: figures, days, codes. Pure.
+
+Kept is what is known to be harmless; every other text (names, addresses, descriptions) becomes
+MASK. So a field that the remote side invents tomorrow is masked too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+MASK = "[…]"
+MOST_ENTRIES = 20
+"""So many entries of a list or fields of an object are kept."""
+DEEPEST = 8
+LONGEST_TEXT = 500
+
+PLAIN = frozenset(
+    [
+        "accountingcode",
+        "code",
+        "correctedinvoice",
+        "creditdebit",
+        "currency",
+        "customernumber",
+        "detail",
+        "error",
+        "errors",
+        "exceptionuuid",
+        "id",
+        "mapall",
+        "message",
+        "number",
+        "objectname",
+        "paidstatus",
+        "pointer",
+        "status",
+        "taxtype",
+        "type",
+        "vouchertype",
+    ]
+)
+"""Fields whose text is a code or a message of the remote side; secrets within it are masked."""
+PERSONAL = re.compile(r"phone|mobile|zip|post_?code|iban|bic|bank|tax_?(id|number)|vat|birth", re.I)
+"""Fields whose figures belong to a person."""
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_IBAN = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?\b")
+_TOKEN = re.compile(r"\b[0-9A-Fa-f]{32,}\b")
+_FIGURES = re.compile(r"[-+]?[0-9]{1,12}([.,:TZ+-]+[0-9]{0,12}){0,8}")
+SHORTEST_SECRET = 8
+"""A shorter one is no secret, and its letters may be any word's."""
+
+
+def without_secrets(text: str, hidden: Sequence[str] = ()) -> str:
+    """Return the text with e-mail addresses, IBANs and the hidden texts masked."""
+    for secret in hidden:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "[...]")
+    return _IBAN.sub("[IBAN]", _EMAIL.sub("[e-mail]", text))
+
+
+def masked(value: Any, hidden: Sequence[str] = ()) -> Any:
+    """Return what of a parsed body may be kept, in the same shape; long lists are cut."""
+    return _masked(value, "", hidden, DEEPEST)
+
+
+def _masked(value: Any, name: str, hidden: Sequence[str], depth: int) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if depth == 0:
+        return MASK
+    if isinstance(value, Mapping):
+        fields = {
+            _text(str(key), hidden)[:60]: _masked(part, str(key), hidden, depth - 1)
+            for key, part in list(value.items())[:MOST_ENTRIES]
+        }
+        return fields | _rest(len(value))
+    if isinstance(value, list | tuple):
+        entries = [_masked(one, name, hidden, depth - 1) for one in value[:MOST_ENTRIES]]
+        return [*entries, _rest(len(value))] if len(value) > MOST_ENTRIES else entries
+    if PERSONAL.search(name):
+        return MASK
+    if isinstance(value, int | float | Decimal):
+        return float(value) if isinstance(value, Decimal) else value
+    text = str(value)
+    if _FIGURES.fullmatch(text) or not text:
+        return text
+    return _text(text, hidden)[:LONGEST_TEXT] if name.lower() in PLAIN else MASK
+
+
+def _rest(entries: int) -> dict[str, int]:
+    return {"…": entries - MOST_ENTRIES} if entries > MOST_ENTRIES else {}
+
+
+def _text(text: str, hidden: Sequence[str]) -> str:
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return _TOKEN.sub("[token]", without_secrets(shown, hidden))
