@@ -22,11 +22,13 @@ from portal.views import (
     appearance,
     batches,
     causes,
+    data,
     errors,
     health,
     help,
     invoices,
     languages,
+    privacy,
     settings,
     sevdesk,
     signin,
@@ -56,6 +58,8 @@ BLUEPRINTS = (
     webhooks.bp,
     health.bp,
     help.bp,
+    data.bp,
+    privacy.bp,
 )
 
 

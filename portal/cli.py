@@ -12,14 +12,14 @@ from redis import Redis
 from rq.utils import import_attribute
 from sqlalchemy import select
 
-from portal import cli_checks
+from portal import cli_checks, cli_privacy
 from portal.cli_up import up_command
 from portal.core import core
 from portal.crypto import new_key
 from portal.database import db
 from portal.jobqueue import QUEUES
 from portal.models import HistoryLine, InvoiceSync, Space
-from portal.services import drain, history, resealing, retention, retry, upkeep
+from portal.services import drain, history, housekeeping, resealing, retention, retry, upkeep
 
 WORKER_CLASS = "jobs.worker.StayingWorker"
 """Named by its path: portal never imports jobs."""
@@ -30,6 +30,7 @@ spaces = AppGroup("spaces", help="The spaces of this portal.")
 invoice_group = AppGroup("invoice", help="One invoice of a space.")
 sync_group = AppGroup("sync", help="Working in the foreground.")
 space_group = AppGroup("space", help="One space.")
+space_group.add_command(cli_privacy.export_space)
 history_group = AppGroup("history", help="The chains of history lines.")
 keys = AppGroup("keys", help="Keys that seal the tokens.")
 
@@ -44,6 +45,7 @@ GROUPS = (
     sync_group,
     keys,
     *cli_checks.GROUPS,
+    *cli_privacy.GROUPS,
 )
 
 
@@ -159,10 +161,12 @@ def delete_space(space: str) -> None:
 @click.command("prune")
 @with_appcontext
 def prune_command() -> None:
-    """Delete invoices older than RETENTION_HISTORY_YEARS full years, in all spaces."""
-    until = retention.prune_until()
-    for space in db.session.scalars(select(Space).order_by(Space.subdomain)).all():
-        click.echo(f"{space.subdomain}\t{retention.prune(space, until)} invoices up to {until}")
+    """Let go what is older than the settings RETENTION_* allow, in all spaces."""
+    gone = housekeeping.let_old_things_go()
+    for kind, rows in gone.items():
+        click.echo(f"{kind}\t{rows}")
+    if not gone:
+        click.echo("nothing is old enough")
 
 
 @keys.command("new")

@@ -73,6 +73,14 @@ class Config(BaseSettings):
     """For so many full calendar years invoices and their history are kept."""
     retention_calls_days: int = Field(default=30, ge=0)
     """For so many days the masked requests and answers behind a history are kept."""
+    retention_disconnected_days: int = Field(default=90, ge=1)
+    """So long after the disconnect everything of a space is deleted, unless it wants it kept."""
+    retention_inbox_days: int = Field(default=30, ge=1)
+    """So long Cobot's messages are kept after they were worked off."""
+    retention_support_days: int = Field(default=365, ge=1)
+    """So long the looks of support at a space are kept."""
+    retention_admin_days: int = Field(default=365, ge=1)
+    """So long the e-mail of a person is kept who no longer signs in."""
 
     @field_validator("token_keys", mode="before")
     @classmethod

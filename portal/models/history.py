@@ -87,11 +87,13 @@ class PersonName(Base):
     """"memberships", "teams", "contacts", or "invoices" where an invoice has no debtor."""
     remote_id: Mapped[str] = mapped_column(String(64))
     name: Mapped[str | None] = mapped_column(String(300))
-    """Blanked together with both forms below."""
+    """Blanked together with both forms below (portal.services.people)."""
     folded: Mapped[str | None] = mapped_column(String(300))
     """The name as the search compares it."""
     folded_last: Mapped[str | None] = mapped_column(String(300))
     """The same, beginning with the last word: people search for family names."""
+    erased_at: Mapped[datetime | None] = mapped_column(Moment)
+    """Since when the name is blanked on purpose; it is not filled in again."""
 
 
 class PrunePermit(Base):

@@ -71,6 +71,10 @@ class Space(Base):
     connected_at: Mapped[datetime | None] = mapped_column(Moment)
     """When sync was switched on; None while the space is not connected."""
     disconnected_at: Mapped[datetime | None] = mapped_column(Moment)
+    kept_since: Mapped[datetime | None] = mapped_column(Moment)
+    """Since when an admin wants the data kept although the space is disconnected."""
+    deleted_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When everything of the space was last deleted; the row stays for its own chain."""
     paused_at: Mapped[datetime | None] = mapped_column(Moment)
     pause_code: Mapped[str | None] = mapped_column(String(50))
     probe_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -88,7 +88,9 @@ def people_of(lines: Sequence[HistoryLine]) -> dict[str, str]:
     user_ids = {line.actor.partition(":")[2] for line in lines if ":" in line.actor}
     if not user_ids:
         return {}
-    found = select(Admin.cobot_user_id, Admin.email).where(Admin.cobot_user_id.in_(user_ids))
+    found = select(Admin.cobot_user_id, Admin.email).where(
+        Admin.cobot_user_id.in_(user_ids), Admin.email != ""
+    )
     return {row.cobot_user_id: row.email for row in db.session.execute(found)}
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from portal.database import db
 from portal.models import InvoiceSync, PersonName, Space, State, StateCount
 from portal.models.invoice import IN_WORK
+from portal.services.people import shown_name
 from portal.services.prefixes import folded, starts_with
 
 PAGE_SIZE = 50
@@ -53,7 +54,7 @@ class LogFilter:
 
 @dataclass(frozen=True)
 class LogRow:
-    """One invoice in the log. `name` is None where it is not known, or was blanked."""
+    """One invoice in the log. `name` is None where it is not known, a pseudonym once erased."""
 
     invoice: InvoiceSync
     name: str | None
@@ -173,7 +174,7 @@ def matching(space: Space, filters: LogFilter) -> list[ColumnElement[bool]]:
 def rows_of(space_id: int, filters: LogFilter) -> Select[InvoiceSync, str | None]:
     joined = and_(PersonName.id == InvoiceSync.person_id, PersonName.space_id == space_id)
     return (
-        select(InvoiceSync, PersonName.name)
+        select(InvoiceSync, shown_name)
         .outerjoin(PersonName, joined)
         .where(InvoiceSync.space_id == space_id, *_conditions(space_id, filters))
         .order_by(InvoiceSync.id.desc())

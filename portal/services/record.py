@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import case, insert, update
 
 from portal.database import db, insert_or_update, utcnow
 from portal.models import (
@@ -125,11 +125,16 @@ def name_person(space_id: int, kind: str, remote_id: str, name: str | None) -> i
         "folded": folded(name) if name else None,
         "folded_last": folded_last(name) if name else None,
     }
+    # A name that was erased stays so, however often Cobot tells it.
+    unless_erased = {
+        field: case((PersonName.erased_at.is_(None), form), else_=None)
+        for field, form in forms.items()
+    }
     statement = insert_or_update(
         PersonName,
         {"space_id": space_id, "kind": kind, "remote_id": remote_id, **forms},
         unique=("space_id", "kind", "remote_id"),
-        change=forms,
+        change=unless_erased,
     ).returning(PersonName.id)
     return int(db.session.execute(statement).scalar_one())
 

@@ -29,6 +29,8 @@ from portal.models import (
     SpaceAdmin,
     State,
     StateCount,
+    SupportLook,
+    SupportVisit,
     Task,
 )
 from portal.services import record
@@ -89,16 +91,19 @@ def delete_space(space: Space) -> int:
             Batch,
             PersonName,
             InboxEvent,
+            SupportLook,
+            SupportVisit,
             StateCount,
             Chart,
             AccountMapping,
             DebtorLink,
             SpaceAdmin,
             LostRight,
-            Task,
         ):
             db.session.execute(delete(model).where(model.space_id == space.id))
         space.name = ""
+        space.deleted_at = utcnow()
+        space.kept_since = None
         space.cost_centre_number = None
         record.note(space.id, "space_deleted", "done", invoices=gone)
     db.session.commit()

@@ -14,7 +14,7 @@ from sqlalchemy import String, cast, delete, literal, or_, select, update
 from portal.cobot.records import CobotSpace, CobotUser
 from portal.database import begin_writing, db, insert_or_update, utcnow
 from portal.errors import Forbidden, RemoteError, TokenRefused
-from portal.models import Admin, LostRight, Space, SpaceAdmin
+from portal.models import Admin, LoginSession, LostRight, Space, SpaceAdmin
 from portal.services import clients
 from portal.services.sessions import ServerSession
 
@@ -80,6 +80,18 @@ def read_rights() -> Rights:
             signed_in.note_rights_read()
             return Rights.CURRENT
     return Rights.OLD if signed_in.rights_age < RIGHTS_HOLD_AWAY else Rights.UNKNOWN
+
+
+def forget(admin: Admin) -> None:
+    """Forget a person who signed in: e-mail, language, sessions, rights. Commits.
+
+    The id that Cobot gave them stays: it says who decided something in a space's history.
+    """
+    for model in (LoginSession, SpaceAdmin):
+        db.session.execute(delete(model).where(model.admin_id == admin.id))
+    admin.email = ""
+    admin.locale = None
+    db.session.commit()
 
 
 def admin_of_session() -> Admin | None:

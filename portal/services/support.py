@@ -223,7 +223,7 @@ def note_search(admin: Admin, hits: Sequence[SupportHit], spaces: Sequence[Space
 def looks_at(space: Space, before: int | None = None) -> LooksPage:
     """Return who of support looked at the space, from below the cursor on."""
     query = (
-        select(SupportLook, Admin.email, SupportVisit.reason)
+        select(SupportLook, Admin.email, Admin.cobot_user_id, SupportVisit.reason)
         .join(Admin, Admin.id == SupportLook.admin_id)
         .outerjoin(SupportVisit, SupportVisit.id == SupportLook.visit_id)
         .where(SupportLook.space_id == space.id)
@@ -236,7 +236,8 @@ def looks_at(space: Space, before: int | None = None) -> LooksPage:
     shown = rows[:MOST_LOOKS]
     return LooksPage(
         looks=[
-            Look(look.at, email, look.what, look.subject, reason) for look, email, reason in shown
+            Look(look.at, email or user_id, look.what, look.subject, reason)
+            for look, email, user_id, reason in shown
         ],
         next_cursor=shown[-1][0].id if len(rows) > MOST_LOOKS else None,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, exists, or_, select, update
@@ -17,7 +17,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.models.invoice import IN_WORK
-from portal.services import heal, tasks
+from portal.services import heal, housekeeping, tasks
 from portal.services.calls import forget_old_calls
 from portal.services.drain import queue_for
 from portal.services.sessions import end_expired_sessions
@@ -33,11 +33,16 @@ WAKE_AGAIN = timedelta(seconds=60)
 def run(should_stop: Callable[[], bool]) -> None:
     """Tick until told to stop; sweep every UPKEEP_SECONDS. A lost database is waited for."""
     next_sweep = 0.0
+    tidied_on: date | None = None
     while not should_stop():
         try:
             if time.monotonic() >= next_sweep:
                 next_sweep = time.monotonic() + core().config.upkeep_seconds
                 sweep()
+            if tidied_on != utcnow().date():
+                tidied_on = utcnow().date()
+                for kind, gone in housekeeping.let_old_things_go().items():
+                    log.info("old things deleted", kind=kind, rows=gone)
             tick()
             tasks.wake_due()
         except OperationalError as err:

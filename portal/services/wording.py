@@ -165,6 +165,9 @@ STEPS: Mapping[str, str] = {
     "support_visit": N_("Visit of support"),
     "pruned": N_("Old invoices deleted"),
     "space_deleted": N_("Everything of this space deleted"),
+    "person_erased": N_("Name of a person erased"),
+    "kept": N_("Decided to keep the data of the disconnected space"),
+    "kept_no_longer": N_("No longer decided to keep the data"),
 }
 """What was done, by the step of a history line."""
 

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from portal.core import core
 from portal.forms import DisconnectForm, row_id
 from portal.services import auto_retry, connection
 from portal.services.connection import actor_of
@@ -53,10 +54,7 @@ def save_auto_retry(subdomain: str) -> ResponseReturnValue:
 
 @bp.get("/disconnect")
 def confirm_disconnect(subdomain: str) -> ResponseReturnValue:
-    space = current_space()
-    return render_template(
-        "settings/disconnect.html", space=space, form=DisconnectForm(None, space=space)
-    )
+    return _ask_to_disconnect(DisconnectForm(None, space=current_space()))
 
 
 @bp.post("/disconnect")
@@ -65,7 +63,16 @@ def disconnect(subdomain: str) -> ResponseReturnValue:
     space = current_space()
     form = DisconnectForm(request.form, space=space)
     if not form.validate():
-        return render_template("settings/disconnect.html", space=space, form=form), 422
+        return _ask_to_disconnect(form), 422
     connection.disconnect(space, admin=current_admin())
     flash(_("Disconnected. Nothing more is transferred; the receipts in sevdesk stay."))
     return redirect(url_for("sevdesk.edit", subdomain=subdomain), 303)
+
+
+def _ask_to_disconnect(form: DisconnectForm) -> str:
+    return render_template(
+        "settings/disconnect.html",
+        space=current_space(),
+        form=form,
+        retention_days=core().config.retention_disconnected_days,
+    )

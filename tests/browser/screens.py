@@ -49,6 +49,7 @@ def _public() -> Iterator[Screen]:
     yield Screen("sign in", "/", None)
     yield Screen("sign in, too late", "/oauth/callback?state=old&code=old", None, 400)
     yield Screen("help", "/help", None)
+    yield Screen("privacy", "/privacy", None)
     yield Screen("not found, signed out", "/nowhere", None, 404)
 
 
@@ -58,6 +59,8 @@ def _spaces(planted: Planted) -> Iterator[Screen]:
     yield Screen("spaces, none found", "/spaces?q=qqq")
     yield Screen("spaces, admin of none", "/spaces", STRANGER)
     yield Screen("not found", "/spaces/nowhere/log", status=404)
+    yield Screen("account", "/account")
+    yield Screen("forget me", "/account/forget")
 
 
 def _connect(planted: Planted) -> Iterator[Screen]:
@@ -72,6 +75,10 @@ def _connect(planted: Planted) -> Iterator[Screen]:
     yield Screen("connected, token refused", f"{planted.refused.path}/sevdesk")
     yield Screen("settings", f"{planted.full.path}/settings")
     yield Screen("settings, not connected", "/spaces/ziegelei/settings")
+    yield Screen("data", f"{planted.full.path}/data")
+    yield Screen("data, person found", f"{planted.full.path}/data?q=xenia")
+    yield Screen("data, nobody found", f"{planted.full.path}/data?q=qqq")
+    yield Screen("erase a name", f"{planted.full.path}/data?q=xenia", then=_erase)
     yield Screen("disconnect", f"{planted.full.path}/disconnect")
     yield Screen("disconnect, wrong name", f"{planted.full.path}/disconnect", then=_wrong_name)
 
@@ -153,6 +160,11 @@ def _wrong_name(person: Person) -> None:
     person.page.locator("main input[name=name]").fill("Sonstwo")
     person.page.locator("main form button[type=submit]").first.click()
     expect(person.page.locator("[aria-invalid=true]")).to_be_visible()
+
+
+def _erase(person: Person) -> None:
+    person.page.locator("[data-person] .danger-line").first.click()
+    expect(person.page.locator("main form button.danger")).to_be_visible()
 
 
 def _preview(person: Person) -> None:

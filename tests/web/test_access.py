@@ -29,6 +29,7 @@ PUBLIC = {
     "health.alive",
     "health.ready",
     "help.index",
+    "privacy.index",
 }
 
 

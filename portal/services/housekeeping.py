@@ -1,0 +1,136 @@
+"""Once a day: what is older than the settings (RETENTION_*) allow goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Delete, Update, delete, exists, or_, select, update
+
+from portal.core import core
+from portal.database import db, utcnow
+from portal.models import (
+    Admin,
+    InboxEvent,
+    InvoiceSync,
+    LoginSession,
+    MemberSync,
+    PersonName,
+    Space,
+    SupportLook,
+    SupportVisit,
+)
+from portal.services import record, retention
+
+log = structlog.get_logger(__name__)
+
+
+def let_old_things_go() -> dict[str, int]:
+    """Delete in all spaces what is past its time; return how much of each kind went. Commits."""
+    gone = {
+        "messages": _run(_old_messages()),
+        "looks": _run(_old_looks()),
+        "visits": _run(_old_visits()),
+        "people": _run(_people_long_gone()),
+        "invoices": 0,
+        "names": 0,
+        "spaces": 0,
+    }
+    until = retention.prune_until()
+    for space in _all_spaces():
+        if invoices := retention.prune(space, until):
+            gone["invoices"] += invoices
+            gone["names"] += _run(_names_of_nobody(space.id))
+    for space in all_spaces_past_their_grace():
+        retention.delete_space(space)
+        gone["spaces"] += 1
+    return {kind: rows for kind, rows in gone.items() if rows}
+
+
+def deleted_at(space: Space) -> datetime | None:
+    """Return when everything of a disconnected space will be deleted; None when it will not."""
+    if space.is_connected or space.disconnected_at is None or space.kept_since is not None:
+        return None
+    if space.deleted_at is not None and space.deleted_at >= space.disconnected_at:
+        return None
+    return space.disconnected_at + _days(core().config.retention_disconnected_days)
+
+
+def all_spaces_past_their_grace() -> Sequence[Space]:
+    """Return the spaces that are to be deleted now."""
+    grace = _days(core().config.retention_disconnected_days)
+    return db.session.scalars(
+        select(Space)
+        .where(
+            Space.connected_at.is_(None),
+            Space.kept_since.is_(None),
+            Space.disconnected_at < utcnow() - grace,
+            or_(Space.deleted_at.is_(None), Space.deleted_at < Space.disconnected_at),
+        )
+        .order_by(Space.id)
+    ).all()
+
+
+def keep(space: Space, is_wanted: bool, *, actor: str) -> bool:
+    """Keep the data of a disconnected space beyond its time, or no longer; False when it is so
+    already or the space is connected. Commits."""
+    if space.is_connected or (space.kept_since is not None) == is_wanted:
+        return False
+    space.kept_since = utcnow() if is_wanted else None
+    if not is_wanted:
+        # The time begins anew: letting go must never mean gone tonight.
+        space.disconnected_at = utcnow()
+    record.note(space.id, "kept" if is_wanted else "kept_no_longer", "done", actor=actor)
+    db.session.commit()
+    return True
+
+
+def _all_spaces() -> Sequence[Space]:
+    return db.session.scalars(select(Space).order_by(Space.id)).all()
+
+
+def _old_messages() -> Delete:
+    before = utcnow() - _days(core().config.retention_inbox_days)
+    return delete(InboxEvent).where(InboxEvent.handled_at < before)
+
+
+def _old_looks() -> Delete:
+    before = utcnow() - _days(core().config.retention_support_days)
+    return delete(SupportLook).where(SupportLook.at < before)
+
+
+def _old_visits() -> Delete:
+    before = utcnow() - _days(core().config.retention_support_days)
+    looked = exists().where(SupportLook.visit_id == SupportVisit.id)
+    return delete(SupportVisit).where(SupportVisit.expires_at < before, ~looked)
+
+
+def _people_long_gone() -> Update:
+    """Blank the e-mail of who no longer signs in; the id stays, since the history names it."""
+    before = utcnow() - _days(core().config.retention_admin_days)
+    signed_in = exists().where(LoginSession.admin_id == Admin.id)
+    return (
+        update(Admin)
+        .where(Admin.signed_in_at < before, Admin.email != "", ~signed_in)
+        .values(email="")
+    )
+
+
+def _names_of_nobody(space_id: int) -> Delete:
+    """Delete the names that no invoice and no member needs any more."""
+    needed = (
+        exists().where(model.space_id == space_id, model.person_id == PersonName.id)
+        for model in (InvoiceSync, MemberSync)
+    )
+    return delete(PersonName).where(PersonName.space_id == space_id, ~or_(*needed))
+
+
+def _run(statement: Delete | Update) -> int:
+    found = db.session.execute(statement.execution_options(synchronize_session=False))
+    db.session.commit()
+    return int(found.rowcount)  # type: ignore[attr-defined]
+
+
+def _days(number: int) -> timedelta:
+    return timedelta(days=number)
