@@ -18,7 +18,9 @@ from portal.models import (
     DebtorLink,
     HistoryLine,
     InvoiceSync,
+    LineCalls,
     LoginSession,
+    LostRight,
     MemberSync,
     PersonName,
     Space,
@@ -78,13 +80,16 @@ def person_parts(space: Space, person: PersonName) -> Iterator[Part]:
     members = select(MemberSync.id).where(
         MemberSync.space_id == space.id, MemberSync.person_id == person.id
     )
+    is_of_them = or_(HistoryLine.invoice_id.in_(invoices), HistoryLine.member_id.in_(members))
+    lines = select(HistoryLine.id).where(HistoryLine.space_id == space.id, is_of_them)
     whose: dict[type[Base], ColumnElement[bool]] = {
         PersonName: PersonName.id == person.id,
         MemberSync: MemberSync.person_id == person.id,
         DebtorLink: (DebtorLink.debtor_kind == person.kind)
         & (DebtorLink.debtor_id == person.remote_id),
         InvoiceSync: InvoiceSync.person_id == person.id,
-        HistoryLine: or_(HistoryLine.invoice_id.in_(invoices), HistoryLine.member_id.in_(members)),
+        HistoryLine: is_of_them,
+        LineCalls: LineCalls.line_id.in_(lines),
     }
     for model, is_theirs in whose.items():
         table = Base.metadata.tables[model.__tablename__]
@@ -98,6 +103,7 @@ def all_spaces_admin_parts(admin: Admin) -> Iterator[Part]:
         Admin: Admin.id == admin.id,
         LoginSession: LoginSession.admin_id == admin.id,
         SpaceAdmin: SpaceAdmin.admin_id == admin.id,
+        LostRight: LostRight.admin_id == admin.id,
         SupportVisit: SupportVisit.admin_id == admin.id,
         SupportLook: SupportLook.admin_id == admin.id,
         HistoryLine: HistoryLine.actor.in_(actors),

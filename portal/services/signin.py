@@ -87,7 +87,7 @@ def forget(admin: Admin) -> None:
 
     The id that Cobot gave them stays: it says who decided something in a space's history.
     """
-    for model in (LoginSession, SpaceAdmin):
+    for model in (LoginSession, SpaceAdmin, LostRight):
         db.session.execute(delete(model).where(model.admin_id == admin.id))
     admin.email = ""
     admin.locale = None
