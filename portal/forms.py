@@ -22,11 +22,12 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from portal.models import Space
 from portal.services.connection import Choices, SevdeskSettings
 from portal.services.log import STATES_OF, LogFilter, Shown
+from portal.services.skips import LONGEST_REASON
 from portal.sync.messages import N_
 from portal.sync.taxes import ZERO_RATE_RULES
 from portal.sync.wording import TAX_RULES
@@ -82,6 +83,19 @@ class VisitForm(FlaskForm):  # type: ignore[misc]
         validators=[
             InputRequired(_("Please give a reason.")),
             Length(min=3, max=200, message=_("3 to 200 characters.")),
+        ],
+    )
+
+
+class SkipForm(FlaskForm):  # type: ignore[misc]
+    """Why an invoice is left out; the reason stays in its history."""
+
+    reason = StringField(
+        _("Reason"),
+        filters=[_stripped],
+        validators=[
+            DataRequired(_("Please give a reason.")),
+            Length(max=LONGEST_REASON, message=_("At most 200 characters.")),
         ],
     )
 

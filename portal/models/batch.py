@@ -1,4 +1,4 @@
-"""Trying many invoices again at once: what was chosen, and how far it got."""
+"""Doing the same with many invoices: what was chosen, and how far it got."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ BATCH_STATES = ("draft", "running", "done", "cancelled")
 
 
 class Batch(Base):
-    """One choice of invoices to be tried again: first a preview, then work, then a summary."""
+    """One choice of invoices: first a preview, then work, then a summary."""
 
     __tablename__ = "batch"
     __table_args__ = (
         CheckConstraint("state IN ('draft', 'running', 'done', 'cancelled')", name="state"),
+        CheckConstraint("kind IN ('retry', 'skip', 'take_up')", name="kind"),
         Index("ix_batch_state", "space_id", "state", "id"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(10), default="retry")
+    """Try again, leave out with a reason, or take up again what was left out."""
     state: Mapped[str] = mapped_column(String(10), default="draft")
     actor: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
@@ -32,6 +35,7 @@ class Batch(Base):
     chosen: Mapped[int] = mapped_column(default=0)
     """How many invoices were chosen; the next ones say what that would do."""
     to_try: Mapped[int] = mapped_column(default=0)
+    """Will be tried, left out or taken up again, by the kind."""
     booked: Mapped[int] = mapped_column(default=0)
     """Have a receipt already."""
     needs_account: Mapped[int] = mapped_column(default=0)
@@ -41,7 +45,8 @@ class Batch(Base):
     running: Mapped[int] = mapped_column(default=0)
     """Are being worked on already."""
     others: Mapped[int] = mapped_column(default=0)
-    """Cannot be tried: skipped for good, or for a person to decide one by one."""
+    """Nothing can be done with them this way: skipped for good or not at all, or for a person to
+    decide one by one."""
 
 
 class BatchItem(Base):

@@ -1,38 +1,30 @@
-"""Trying many invoices again: a preview of the effect, then work that can be stopped, a summary.
+"""Trying many invoices again, leaving many out: a preview of the effect, the work, a summary.
 
 What is to be tried stands in the database: closing the page or losing a worker changes nothing.
+Leaving out is done at once; the rest can be stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from portal.cobot.records import Line
 from portal.core import core
 from portal.database import db, utcnow
-from portal.errors import PortalError
 from portal.jobqueue import INTERACTIVE
 from portal.models import Batch, BatchItem, InvoiceSync, Space, State
 from portal.models.invoice import IN_WORK
-from portal.services import charts, clients, retry
+from portal.services import charts, retry, skips
+from portal.services.batch_effects import EFFECTS, RETRY, SKIP, TAKE_UP, accounts, effect_of
 from portal.services.log import LogFilter, matching
-from portal.sync.accounts import AccountIndex, AccountMatch
 
 MOST = 5000
 """So many invoices are taken into one batch at the most, the newest first."""
 CHUNK = 5
 """So many are made due at once, whenever nothing else is due: the rest can still be stopped."""
-PATIENCE_SECONDS = 5
-YOUNG = timedelta(microseconds=1)
-"""Who asks may have repaired something a second ago: the booking accounts are read anew."""
-
-Effect = Literal["to_try", "booked", "needs_account", "needs_choice", "running", "others"]
 
 
 @dataclass(frozen=True)
@@ -53,24 +45,30 @@ class Progress:
 
 
 def draft(
-    space: Space, *, actor: str, ids: Sequence[int] = (), filters: LogFilter | None = None
+    space: Space,
+    *,
+    actor: str,
+    kind: str = RETRY,
+    ids: Sequence[int] = (),
+    filters: LogFilter | None = None,
 ) -> Batch:
-    """Keep a choice of invoices, by their row ids or by a filter, and what trying them would do.
+    """Keep a choice of invoices, by their row ids or by a filter, and what a batch would do.
 
-    Nothing is tried yet. An earlier draft of the same person is dropped. Commits.
+    Nothing is done yet. An earlier draft of the same person is dropped. Commits.
     """
     found = db.session.execute(_chosen(space, ids, filters)).all()
     causes = {row.cause_code for row in found if row.state == State.FAILED}
     db.session.commit()
-    index = _accounts(space) if causes & charts.CHART_CAUSES else None
-    effects = [(row.id, _effect(space, row, index)) for row in found]
+    asks_sevdesk = kind == RETRY and causes & charts.CHART_CAUSES
+    index = accounts(space) if asks_sevdesk else None
+    effects = [(row.id, effect_of(space, kind, row, index)) for row in found]
     db.session.execute(
         delete(Batch).where(
             Batch.space_id == space.id, Batch.state == "draft", Batch.actor == actor
         )
     )
-    counts = {name: sum(effect == name for _, effect in effects) for name in _EFFECTS}
-    batch = Batch(space_id=space.id, actor=actor, chosen=len(found), **counts)
+    counts = {name: sum(effect == name for _, effect in effects) for name in EFFECTS}
+    batch = Batch(space_id=space.id, kind=kind, actor=actor, chosen=len(found), **counts)
     db.session.add(batch)
     db.session.flush()
     items = [
@@ -105,7 +103,8 @@ def open_batch(space: Space) -> Batch | None:
 
 def start(space: Space, batch: Batch) -> bool:
     """Begin with a draft; False when it was begun or dropped before. Commits and wakes."""
-    if batch.state != "draft" or not batch.to_try or not space.is_connected:
+    is_begun = batch.state != "draft" or batch.kind == SKIP
+    if is_begun or not batch.to_try or not space.is_connected:
         db.session.rollback()
         return False
     batch.state = "running"
@@ -114,6 +113,30 @@ def start(space: Space, batch: Batch) -> bool:
     space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id, queue=INTERACTIVE)
+    return True
+
+
+def leave_out(space: Space, batch: Batch, reason: str) -> bool:
+    """Skip what a draft chose, at once; False when it was done or dropped before. Commits.
+
+    Raises ValueError without a reason.
+    """
+    if batch.state != "draft" or batch.kind != SKIP or not batch.to_try:
+        db.session.rollback()
+        return False
+    if not reason.strip():
+        raise ValueError("a reason is needed")
+    ids = db.session.scalars(
+        select(InvoiceSync.cobot_invoice_id)
+        .join(BatchItem, BatchItem.invoice_id == InvoiceSync.id)
+        .where(BatchItem.batch_id == batch.id)
+    ).all()
+    db.session.execute(
+        update(BatchItem).where(BatchItem.batch_id == batch.id).values(taken_at=utcnow())
+    )
+    batch.state = "done"
+    batch.started_at = batch.finished_at = utcnow()
+    skips.skip(space, ids, reason, actor=batch.actor)
     return True
 
 
@@ -189,23 +212,15 @@ def take_up(space_id: int) -> bool:
             .values(taken_at=utcnow())
         )
         for row in rows:
-            if retry.can_retry(row):
+            if batch.kind == TAKE_UP and skips.was_dismissed(row):
+                skips.take_up(row, batch.actor)
+            elif batch.kind == RETRY and retry.can_retry(row):
                 retry.make_due(row, batch.actor)
     else:
         batch.state = "done"
         batch.finished_at = utcnow()
     db.session.commit()
     return True
-
-
-_EFFECTS: tuple[Effect, ...] = (
-    "to_try",
-    "booked",
-    "needs_account",
-    "needs_choice",
-    "running",
-    "others",
-)
 
 
 def _chosen(space: Space, ids: Sequence[int], filters: LogFilter | None) -> Select[Any]:
@@ -215,55 +230,10 @@ def _chosen(space: Space, ids: Sequence[int], filters: LogFilter | None) -> Sele
         InvoiceSync.cause_code,
         InvoiceSync.attempts,
         InvoiceSync.lines,
+        InvoiceSync.step,
+        InvoiceSync.sevdesk_voucher_id,
     )
     query = select(*columns).where(*matching(space, filters or LogFilter()))
     if filters is None:
         query = query.where(InvoiceSync.id.in_(list(ids)[:MOST]))
     return query.order_by(InvoiceSync.id.desc()).limit(MOST)
-
-
-def _effect(space: Space, row: Any, index: AccountIndex | None) -> Effect:
-    if row.state in (State.SYNCED, State.MISMATCHED):
-        return "booked"
-    if row.state in IN_WORK and not (row.state == State.WAITING and row.attempts):
-        return "running"
-    if row.state == State.SKIPPED:
-        return "to_try" if row.cause_code in retry.SKIPS_THAT_CHANGE else "others"
-    for needs_choice in _CHOICES:
-        if row.cause_code == needs_choice[0] and needs_choice[1](space):
-            return "needs_choice"
-    if row.cause_code in retry.DECIDED_ONE_BY_ONE:
-        return "others"
-    if index is not None and row.cause_code in charts.CHART_CAUSES and _lacks(row.lines, index):
-        return "needs_account"
-    return "to_try"
-
-
-_CHOICES: tuple[tuple[str, Callable[[Space], bool]], ...] = (
-    ("tax_rule_needed", lambda space: space.zero_tax_rule is None),
-    ("correction_choice_needed", lambda space: space.corrections == "ask"),
-)
-
-
-def _lacks(lines: Sequence[dict[str, Any]], index: AccountIndex) -> bool:
-    """Whether a line still has no booking account. Lines without a code may have one by now."""
-    return any(not isinstance(index.match(line), AccountMatch) for line in _coded(lines))
-
-
-def _coded(lines: Sequence[dict[str, Any]]) -> Iterator[Line]:
-    for line in lines:
-        if line.get("code"):
-            yield Line("", Decimal(0), Decimal(0), "EUR", accounting_code=line["code"])
-
-
-def _accounts(space: Space) -> AccountIndex | None:
-    """Return the booking accounts as sevdesk shows them now; None where it cannot be asked."""
-    try:
-        sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
-        cobot = clients.cobot_of(space)
-        remotes = clients.Remotes(cobot=cobot, sevdesk=sevdesk)
-        db.session.commit()
-        return charts.index_of(space, remotes, younger_than=YOUNG)
-    except PortalError:
-        db.session.rollback()
-        return None

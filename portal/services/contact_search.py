@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
 from portal.database import db, insert_or_update, utcnow
-from portal.errors import NotFound, RemoteError
+from portal.errors import NotFound, RemoteError, TemporaryError
 from portal.models import DebtorLink, InvoiceSync, PersonName, Space, State
-from portal.services import clients, record
+from portal.services import clients, lost_receipts, record
 from portal.services.work import forget_cause
+from portal.sevdesk.client import SevdeskClient
 from portal.sevdesk.records import Contact
 from portal.sync.accounts import fold_name
 
 PATIENCE_SECONDS = 5
 MOST = 10
+WITH_EMAILS = 4
+BOOKED = (State.SYNCED, State.MISMATCHED)
 REASONS = ("number", "email", "name", "asked")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A contact that may be meant, and by what it was found: one of REASONS."""
+    """A contact that may be meant, and by what it was found: one of REASONS.
+
+    `emails` are asked for the first few alone: each costs a call.
+    """
 
     id: str
     customer_number: str | None
     name: str
     why: str
+    emails: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What another look at a receipt showed: "contact" (synced now), "no_contact", "gone", or
-    "not_mismatched" where there is nothing to look at."""
+    """What another look at a receipt showed: "contact" (so it is synced), "no_contact", or "gone".
+
+    "elsewhere": the receipt stands in another sevdesk client; "not_booked": there is none.
+    """
 
     outcome: str
     contact_id: str | None = None
@@ -61,7 +70,7 @@ def candidates(space: Space, invoice: InvoiceSync, query: str = "") -> list[Cand
         if "@" in asked:
             take(sevdesk.find_contacts_by_email(asked), "email")
         take(sevdesk.find_contacts_by_name(asked), "asked")
-        return list(found.values())[:MOST]
+        return _with_emails(sevdesk, list(found.values())[:MOST])
     if number:
         take(sevdesk.find_contacts(number), "number")
     if kind == "memberships" and debtor_id:
@@ -76,7 +85,7 @@ def candidates(space: Space, invoice: InvoiceSync, query: str = "") -> list[Cand
         last = fold_name(person).rpartition(" ")[2]
         if not any(one.why == "name" for one in found.values()) and len(last) > 2:
             take(sevdesk.find_contacts_by_name(last), "name")
-    return list(found.values())[:MOST]
+    return _with_emails(sevdesk, list(found.values())[:MOST])
 
 
 def link(space: Space, invoice: InvoiceSync, contact_id: str, *, actor: str) -> bool:
@@ -140,44 +149,48 @@ def link_of(space: Space, invoice: InvoiceSync) -> DebtorLink | None:
 
 
 def look_again(space: Space, invoice: InvoiceSync, *, actor: str) -> Looked:
-    """Look whether the receipt has a contact by now; then the invoice is synced. Commits.
+    """Look at the receipt of a booked invoice: one that has a contact by now is synced. Commits.
 
-    The tag "mismatch" stays: sevdesk's API can only delete a tag as a whole. Raises RemoteError.
+    One that was deleted is not booked any more (lost_receipts). The tag "mismatch" stays: sevdesk's
+    API can only delete a tag as a whole. Raises RemoteError.
     """
     voucher_id = invoice.sevdesk_voucher_id
-    if invoice.state != State.MISMATCHED or voucher_id is None:
+    if invoice.state not in BOOKED or voucher_id is None:
         db.session.rollback()
-        return Looked("not_mismatched")
+        return Looked("not_booked")
+    if invoice.sevdesk_client != space.sevdesk_client:
+        db.session.rollback()
+        return Looked("elsewhere")
     sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
     db.session.commit()
     voucher = sevdesk.voucher(voucher_id)
-    db.session.refresh(invoice)
+    db.session.refresh(invoice, with_for_update=True)
+    if invoice.state not in BOOKED or invoice.sevdesk_voucher_id != voucher_id:
+        db.session.rollback()  # somebody else looked meanwhile
+        return Looked("not_booked")
     if voucher is None:
-        record.note(
-            space.id, "looked_again", "noticed", invoice=invoice, actor=actor, gone=voucher_id
-        )
-        record.touch(invoice)
+        lost_receipts.take_back(space, {invoice.id: voucher_id}, actor=actor)
         db.session.commit()
         return Looked("gone")
-    if voucher.supplier_id is None or invoice.state != State.MISMATCHED:
-        record.note(space.id, "looked_again", "done", invoice=invoice, actor=actor, contact=None)
-        db.session.commit()
-        return Looked("no_contact")
-    invoice.is_mismatch = False
-    if invoice.cause_code in ("contact_missing", "contact_ambiguous"):
-        forget_cause(invoice)
-    record.set_state(invoice, State.SYNCED)
+    contact_id = voucher.supplier_id
     record.note(
         space.id,
         "looked_again",
         "done",
         invoice=invoice,
         actor=actor,
-        contact=voucher.supplier_id,
+        contact=contact_id,
         voucher=voucher.id,
     )
+    if invoice.state == State.MISMATCHED and contact_id is not None:
+        invoice.is_mismatch = False
+        if invoice.cause_code in ("contact_missing", "contact_ambiguous"):
+            forget_cause(invoice)
+        record.set_state(invoice, State.SYNCED)
+    else:
+        record.touch(invoice)
     db.session.commit()
-    return Looked("contact", voucher.supplier_id)
+    return Looked("no_contact" if contact_id is None else "contact", contact_id)
 
 
 def look_again_at(space: Space, row_ids: Sequence[int], *, actor: str) -> tuple[int, int]:
@@ -202,3 +215,14 @@ def look_again_at(space: Space, row_ids: Sequence[int], *, actor: str) -> tuple[
         looked += 1
         synced += result.outcome == "contact"
     return looked, synced
+
+
+def _with_emails(sevdesk: SevdeskClient, found: Sequence[Candidate]) -> list[Candidate]:
+    """Add the e-mail addresses of the first ones, as far as sevdesk answers now."""
+    emails: dict[str, tuple[str, ...]] = {}
+    try:
+        for one in found[:WITH_EMAILS]:
+            emails[one.id] = sevdesk.emails_of(one.id)
+    except TemporaryError:
+        pass  # number and name tell them apart, too
+    return [replace(one, emails=emails.get(one.id, ())) for one in found]

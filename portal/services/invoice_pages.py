@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import select
 
 from portal.database import db
-from portal.models import Admin, HistoryLine, InvoiceSync, Space
+from portal.models import Admin, DebtorLink, HistoryLine, InvoiceSync, Space
 from portal.money import to_cents
+from portal.services import contact_search, skips
 from portal.services.calls import calls_of
 from portal.services.log import LogFilter, read_rows, rows_of
 from portal.services.work import reference
@@ -41,6 +42,8 @@ class InvoiceView:
     name: str | None
     moments: Sequence[Moment]
     people: Mapping[str, str] = field(default_factory=dict)
+    link: DebtorLink | None = None
+    """The contact that somebody chose for the invoice's debtor."""
 
     @property
     def lines(self) -> Sequence[HistoryLine]:
@@ -58,6 +61,15 @@ class InvoiceView:
         return to_cents(sum((Decimal(line["gross"]) for line in lines), Decimal(0))) or (
             Decimal(0) if lines else None
         )
+
+    @property
+    def can_skip(self) -> bool:
+        invoice = self.invoice
+        return skips.can_skip(invoice.state, invoice.step, invoice.sevdesk_voucher_id)
+
+    @property
+    def was_dismissed(self) -> bool:
+        return skips.was_dismissed(self.invoice)
 
     @property
     def sums_agree(self) -> bool:
@@ -79,7 +91,11 @@ def invoice_view(space: Space, cobot_invoice_id: str) -> InvoiceView | None:
         .limit(HISTORY_LINES)
     ).all()
     return InvoiceView(
-        row.invoice, row.name, list(_moments(lines, calls_of(space.id, lines))), people_of(lines)
+        row.invoice,
+        row.name,
+        list(_moments(lines, calls_of(space.id, lines))),
+        people_of(lines),
+        contact_search.link_of(space, row.invoice),
     )
 
 

@@ -16,7 +16,7 @@ from portal.cobot.records import Invoice
 from portal.database import db
 from portal.errors import NotFound
 from portal.models import InvoiceSync, Space, State, Task
-from portal.services import rehearsal, tasks
+from portal.services import lost_receipts, rehearsal, tasks
 from portal.services.month_report import MonthReport, compare, from_plain, to_plain
 from portal.services.task_looks import Look
 
@@ -54,7 +54,10 @@ def latest(space: Space, year: int, month: int) -> Task | None:
 
 
 def run(look: Look) -> None:
-    """Read both sides and compare. Raises RemoteError, TaskStopped."""
+    """Read both sides and compare; whose receipt is gone is not called booked any more.
+
+    Raises RemoteError, TaskStopped.
+    """
     task, space = look.task, look.space
     assert task.from_date is not None
     assert task.to_date is not None
@@ -81,6 +84,14 @@ def run(look: Look) -> None:
             if other is not None:
                 moved[cobot_id] = other
     report = compare(first, invoices, unreadable, rows, vouchers, moved)
+    gone = {
+        row.id: row.sevdesk_voucher_id
+        for row in rows.values()
+        if row.sevdesk_voucher_id is not None and row.sevdesk_voucher_id not in vouchers
+    }
+    look.stop_if_unwanted()
+    lost_receipts.take_back(space, gone, actor=task.actor)
+    db.session.commit()
     look.finish({"report": to_plain(report)})
 
 

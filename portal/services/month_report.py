@@ -11,6 +11,7 @@ from typing import Any
 from portal.cobot.records import Invoice
 from portal.models import InvoiceSync, State
 from portal.money import ZERO, to_cents
+from portal.services.lost_receipts import GONE
 from portal.sevdesk.records import Voucher
 from portal.sync.months import Booked, Edit, edits_of, gaps_in
 
@@ -106,7 +107,8 @@ def compare(
             continue
         if row.sevdesk_voucher_id is None:
             open_.append(gross)
-            entries.append(_of_invoice("not_booked", invoice, row))
+            what = "deleted_in_sevdesk" if row.cause_code == GONE else "not_booked"
+            entries.append(_of_invoice(what, invoice, row))
             continue
         voucher = vouchers.get(row.sevdesk_voucher_id)
         if voucher is None:

@@ -88,6 +88,8 @@ def retry_causes(space: Space, causes: Sequence[str], *, actor: str) -> int:
 
 def can_retry(invoice: InvoiceSync) -> bool:
     """Say whether pressing "try again" would do anything."""
+    if invoice.cause_code == "receipt_deleted":
+        return False  # made anew only by lost_receipts, which looks first
     if invoice.state in (State.FAILED, State.WAITING) or invoice.cause_code == "tag_missing":
         return True
     return invoice.state == State.SKIPPED and invoice.cause_code in SKIPS_THAT_CHANGE

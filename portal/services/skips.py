@@ -16,6 +16,7 @@ from portal.sync.causes import Cause
 
 DISMISSED = "dismissed"
 LONGEST_REASON = 200
+SKIPPABLE = (State.FAILED, State.WAITING)
 NOT_SENT = (Step.NONE, Step.FETCHED, Step.UPLOADED)
 
 
@@ -25,6 +26,13 @@ class SkipResult:
 
     changed: int
     left: int
+
+
+def can_skip(
+    state: str, step: str, voucher_id: str | None, *, among: Sequence[State] = SKIPPABLE
+) -> bool:
+    """Say whether an invoice may be left out: nothing of it was ever sent, or all of it is gone."""
+    return state in among and step in NOT_SENT and voucher_id is None
 
 
 def skip(space: Space, cobot_invoice_ids: Sequence[str], reason: str, *, actor: str) -> SkipResult:
@@ -41,11 +49,11 @@ def skip(space: Space, cobot_invoice_ids: Sequence[str], reason: str, *, actor: 
     db.session.commit()
     with space_lock(space_id) as lock:
         # While a worker is in the space, one of the waiting ones may be just going out.
-        states = (State.FAILED,) if lock is None else (State.FAILED, State.WAITING)
+        states = (State.FAILED,) if lock is None else SKIPPABLE
         rows = [
             row
             for row in _rows(space, cobot_invoice_ids)
-            if row.state in states and row.step in NOT_SENT and row.sevdesk_voucher_id is None
+            if can_skip(row.state, row.step, row.sevdesk_voucher_id, among=states)
         ]
         for row in rows:
             cause = Cause("dismissed", {"reason": said})
@@ -61,7 +69,7 @@ def skip(space: Space, cobot_invoice_ids: Sequence[str], reason: str, *, actor: 
                 invoice=row,
                 actor=actor,
                 cause=DISMISSED,
-                reason=said,
+                params=dict(cause.params),
             )
         if lock is not None:
             lock.confirm()
@@ -71,21 +79,27 @@ def skip(space: Space, cobot_invoice_ids: Sequence[str], reason: str, *, actor: 
 
 def undo(space: Space, cobot_invoice_ids: Sequence[str], *, actor: str) -> SkipResult:
     """Take up again what a person left out. Commits and wakes."""
-    rows = [
-        row
-        for row in _rows(space, cobot_invoice_ids)
-        if row.state == State.SKIPPED and row.cause_code == DISMISSED
-    ]
+    rows = [row for row in _rows(space, cobot_invoice_ids) if was_dismissed(row)]
     for row in rows:
-        record.note(space.id, "skip_undone", "done", invoice=row, actor=actor)
-        row.cause_code, row.cause_params = None, {}
-        row.finished_at = None
-        retry.make_due(row, actor)
+        take_up(row, actor)
     if rows:
         space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id)
     return SkipResult(len(rows), len(set(cobot_invoice_ids)) - len(rows))
+
+
+def was_dismissed(row: InvoiceSync) -> bool:
+    """Say whether a person left this invoice out."""
+    return row.state == State.SKIPPED and row.cause_code == DISMISSED
+
+
+def take_up(row: InvoiceSync, actor: str) -> None:
+    """Make an invoice due that a person had left out. The caller commits."""
+    record.note(row.space_id, "skip_undone", "done", invoice=row, actor=actor)
+    row.cause_code, row.cause_params = None, {}
+    row.finished_at = None
+    retry.make_due(row, actor)
 
 
 def _rows(space: Space, cobot_invoice_ids: Sequence[str]) -> Sequence[InvoiceSync]:

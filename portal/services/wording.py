@@ -127,6 +127,8 @@ STEPS: Mapping[str, str] = {
     "skip_undone": N_("No longer skipped"),
     "told": N_("Message posted on the Cobot invoice"),
     "retry": N_("Retry asked for"),
+    "receipt_gone": N_("Receipt not found in sevdesk any more"),
+    "made_anew": N_("Decided to create the receipt anew"),
     "create_anyway": N_("Decided to create the receipt anyway"),
     "changed_in_cobot": N_("Changed in Cobot"),
     "member_read": N_("Member read from Cobot"),

@@ -173,6 +173,13 @@ _ENTRIES = (
         "sevdesk_voucher",
     ),
     Entry(
+        "receipt_deleted",
+        N_("Receipt %(id)s was deleted in sevdesk."),
+        N_("Create it anew, or skip the invoice if it was deleted on purpose."),
+        "choice",
+        "sevdesk_voucher",
+    ),
+    Entry(
         "checking",
         N_("sevdesk did not answer. At %(time)s we look whether the receipt has arrived."),
         None,

@@ -19,6 +19,7 @@ TITLES: Mapping[str, str] = {
     "contact_ambiguous": N_("Several contacts with this customer number"),
     "sum_differs": N_("Booked with another sum"),
     "tag_missing": N_("Booked without the tag"),
+    "receipt_deleted": N_("Receipt deleted in sevdesk"),
     "number_taken": N_("Another receipt has the same number"),
     "checking": N_("sevdesk did not answer; we look again"),
     "rejected_by_sevdesk": N_("sevdesk refuses the receipt"),

@@ -1,4 +1,4 @@
-"""Trying many invoices again: the preview of the effect, the progress, the summary."""
+"""Doing the same with many invoices: the preview of the effect, the progress, the summary."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.forms import filter_query, log_filter, picked_rows
+from portal.forms import SkipForm, filter_query, log_filter, picked_rows
 from portal.models import Batch, Space
 from portal.services import batches
+from portal.services.batch_effects import RETRY, SKIP, TAKE_UP
 from portal.services.connection import actor_of
 from portal.views.access import current_admin, current_space, poll
 
@@ -21,21 +22,21 @@ bp = Blueprint("batches", __name__, url_prefix="/spaces/<subdomain>/batches")
 def draft(subdomain: str) -> ResponseReturnValue:
     """Keep the choice: what was ticked, or with "all" whatever the filter finds."""
     space, filters = current_space(), log_filter(request.form)
-    ids, is_all = picked_rows(request.form), "all" in request.form
+    kind = next((name for name in (SKIP, TAKE_UP) if name in request.form), RETRY)
+    ids, is_all = picked_rows(request.form), kind == RETRY and "all" in request.form
     if not ids and not is_all:
-        flash(_("Nothing is ticked. Tick the invoices that you want to retry."))
+        flash(_("Nothing is ticked. Tick the invoices that you mean."))
         query: dict[str, Any] = dict(filter_query(filters))
         return redirect(url_for("log.index", subdomain=subdomain, **query), 303)
     actor = actor_of(current_admin())
-    return _to(
-        space, batches.draft(space, actor=actor, ids=ids, filters=filters if is_all else None)
-    )
+    of_filter = filters if is_all else None
+    return _to(space, batches.draft(space, actor=actor, kind=kind, ids=ids, filters=of_filter))
 
 
 @bp.get("/<batch_id>")
 def show(subdomain: str, batch_id: str) -> ResponseReturnValue:
     batch = _found(current_space(), batch_id)
-    return render_template("batches/index.html", **_shown(batch))
+    return render_template("batches/index.html", **_shown(batch), form=SkipForm(None))
 
 
 @bp.get("/<batch_id>/changes")
@@ -52,7 +53,13 @@ def changes(subdomain: str, batch_id: str) -> ResponseReturnValue:
 def start(subdomain: str, batch_id: str) -> ResponseReturnValue:
     space = current_space()
     batch = _found(space, batch_id)
-    batches.start(space, batch)
+    if batch.kind != SKIP:
+        batches.start(space, batch)
+        return _to(space, batch)
+    form = SkipForm(request.form)
+    if not form.validate():
+        return render_template("batches/index.html", **_shown(batch), form=form), 422
+    batches.leave_out(space, batch, form.reason.data)
     return _to(space, batch)
 
 

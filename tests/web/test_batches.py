@@ -239,3 +239,71 @@ def test_batch_of_another_space_is_404(
     stranger = sign_in(cast.stranger)
     assert stranger.get(address.replace("alpha", "beta")).status_code == 404
     assert stranger.get(address).status_code == 404
+
+
+@pytest.fixture
+def failed_ones(cast: Cast, add_invoice: Callable[..., int]) -> list[int]:
+    return [add_invoice(cast.alpha, State.FAILED, cause_code="code_empty") for _ in range(2)]
+
+
+def states(app: Flask, rows: list[int]) -> list[tuple[str, str | None]]:
+    with app.app_context():
+        found = [db.session.get_one(InvoiceSync, row) for row in rows]
+        return [(one.state, one.cause_code) for one in found]
+
+
+def test_ticked_ones_are_skipped_with_a_reason_after_a_preview(
+    app: Flask,
+    owner: FlaskClient,
+    cast: Cast,
+    token: str,
+    failed_ones: list[int],
+    add_invoice: Callable[..., int],
+    choose: Callable[..., str],
+) -> None:
+    others = [
+        add_invoice(cast.alpha, State.SYNCED, step="tagged", sevdesk_voucher_id="1"),
+        add_invoice(cast.alpha, State.UNKNOWN, step="sent"),
+        add_invoice(cast.alpha, State.SKIPPED, cause_code="zero_total"),
+    ]
+    assert 'name="skip"' in owner.get(LOG).text
+    address = choose(pick=[str(row) for row in failed_ones + others], skip="1")
+    page = owner.get(address).text
+    assert effects(page) == {"to_try": 2, "booked": 1, "running": 1, "others": 1}
+    assert "2 werden übersprungen" in page
+    refused = owner.post(f"{address}/start", data={NAME_OF_TOKEN: token, "reason": " "})
+    assert refused.status_code == 422
+    assert "Bitte gib einen Grund an." in refused.text
+    assert states(app, failed_ones) == [("failed", "code_empty")] * 2
+    data = {NAME_OF_TOKEN: token, "reason": "bar bezahlt"}
+    assert owner.post(f"{address}/start", data=data).location == address
+    page = owner.get(address).text
+    assert "2 Rechnungen sind übersprungen." in page
+    assert states(app, failed_ones) == [("skipped", "dismissed")] * 2
+    assert [state for state, _ in states(app, others)] == ["synced", "unknown", "skipped"]
+    with app.app_context():
+        assert not batches.is_open(cast.alpha)
+
+
+def test_skipped_ones_are_taken_up_again_together(
+    app: Flask,
+    owner: FlaskClient,
+    cast: Cast,
+    token: str,
+    failed_ones: list[int],
+    add_invoice: Callable[..., int],
+    choose: Callable[..., str],
+) -> None:
+    zero = add_invoice(cast.alpha, State.SKIPPED, cause_code="zero_total")
+    address = choose(pick=[str(row) for row in failed_ones], skip="1")
+    owner.post(f"{address}/start", data={NAME_OF_TOKEN: token, "reason": "bar bezahlt"})
+    assert 'name="take_up"' in owner.get(f"{LOG}?state=skipped").text
+    retried = choose(all="1", state="skipped")
+    assert effects(owner.get(retried).text) == {"to_try": 1, "others": 2}
+    address = choose(pick=[str(row) for row in [*failed_ones, zero]], take_up="1")
+    assert effects(owner.get(address).text) == {"to_try": 2, "others": 1}
+    owner.post(f"{address}/start", data={NAME_OF_TOKEN: token})
+    with app.app_context():
+        assert batches.take_up(cast.alpha)
+    assert states(app, failed_ones) == [("waiting", None)] * 2
+    assert states(app, [zero]) == [("skipped", "zero_total")]
