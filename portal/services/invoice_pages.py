@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
 
-from portal.database import db
+from portal.core import core
+from portal.database import db, utcnow
 from portal.models import Admin, DebtorLink, HistoryLine, InvoiceSync, Space
 from portal.money import to_cents
 from portal.services import contact_search, skips
@@ -61,6 +63,12 @@ class InvoiceView:
         return to_cents(sum((Decimal(line["gross"]) for line in lines), Decimal(0))) or (
             Decimal(0) if lines else None
         )
+
+    @property
+    def are_calls_gone(self) -> bool:
+        """Say whether all that was called for this invoice is too old to be kept."""
+        last = utcnow() - timedelta(days=core().config.retention_calls_days)
+        return all(moment.line.at < last and not moment.calls for moment in self.moments)
 
     @property
     def can_skip(self) -> bool:

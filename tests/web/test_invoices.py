@@ -222,3 +222,18 @@ def test_calls_behind_a_line_are_shown_escaped_and_go_with_time(
         db.session.commit()
         assert calls.forget_old_calls() == 1
     assert "saveVoucher" not in owner.get(PAGE).text
+
+
+def test_an_invoice_whose_calls_are_gone_says_so_and_keeps_its_history(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(cast.alpha, cobot_invoice_id="i-1")
+    assert 'id="calls-gone"' not in owner.get(PAGE).text
+    long_ago = utcnow() - timedelta(days=31)
+    with app.app_context():
+        row = record.add_invoice(cast.alpha, "i-old", announced_at=long_ago)
+        record.note(cast.alpha, "fetched", "done", invoice=row, at=long_ago, number="2531-9")
+        db.session.commit()
+    page = owner.get(PAGE.replace("i-1", "i-old")).text
+    assert "wurden nach 30 Tagen gelöscht" in page
+    assert "2531-9" in page
