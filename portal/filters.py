@@ -17,6 +17,7 @@ from flask_babel import (
     format_time,
     format_timedelta,
     gettext,
+    ngettext,
 )
 from markupsafe import Markup
 
@@ -70,6 +71,17 @@ def seconds(value: float) -> str:
     if value < 60:
         return str(gettext("%(number)s s", number=format_decimal(round(value, 1))))
     return str(format_timedelta(timedelta(seconds=value)))
+
+
+def rest_time(value: int) -> str:
+    """Return how long something takes from now on, as roughly as it is known."""
+    minutes = round(value / 60)
+    if minutes < 1:
+        return str(gettext("less than a minute"))
+    if minutes < 90:
+        return str(ngettext("about %(num)s min", "about %(num)s min", minutes))
+    hours = round(minutes / 60)
+    return str(ngettext("about %(num)s hour", "about %(num)s hours", hours))
 
 
 def rate(value: object) -> str:
@@ -157,6 +169,17 @@ def invoice_cause(invoice: InvoiceSync) -> str:
     if not invoice.cause_code:
         return ""
     return cause_text(invoice.cause_code, invoice.cause_params, invoice.next_try_at)
+
+
+def member_verdict(verdict: str) -> str:
+    """Return what is to be done with a member of an import."""
+    return str(gettext(wording.MEMBER_VERDICTS[verdict]))
+
+
+def member_reason(why: str | None) -> str:
+    """Return why a member was matched so; empty when there is nothing to say."""
+    text = wording.MEMBER_REASONS.get(why or "")
+    return str(gettext(text)) if text else ""
 
 
 def look_word(what: str) -> str:
@@ -263,6 +286,9 @@ def register_filters(app: Flask) -> None:
         can_retry,
         hook_reason,
         look_word,
+        member_verdict,
+        member_reason,
+        rest_time,
         history_word,
         outcome_word,
         actor_word,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,7 @@ from portal.sync.wording import TAX_RULES
 
 LONGEST_SEARCH = 100
 LATEST_DAYS = 365
+LONGEST_BACKFILL = timedelta(days=3653)
 ASK = "ask"
 
 CORRECTIONS = {
@@ -98,6 +99,32 @@ class SkipForm(FlaskForm):  # type: ignore[misc]
             Length(max=LONGEST_REASON, message=_("At most 200 characters.")),
         ],
     )
+
+
+class BackfillForm(FlaskForm):  # type: ignore[misc]
+    """From which day to which invoices are taken over, both included."""
+
+    from_date = DateField(_("Invoices from"), validators=[InputRequired(_("Choose a day."))])
+    to_date = DateField(_("up to"), validators=[InputRequired(_("Choose a day."))])
+
+    def __init__(self, *args: object, today: date, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    @classmethod
+    def of(cls, today: date) -> BackfillForm:
+        """Return the form for this year so far."""
+        return cls(None, today=today, from_date=today.replace(month=1, day=1), to_date=today)
+
+    def validate_from_date(self, field: Field) -> None:
+        if field.data < self.today - LONGEST_BACKFILL:
+            raise ValidationError(_("At most ten years back."))
+
+    def validate_to_date(self, field: Field) -> None:
+        if field.data > self.today:
+            raise ValidationError(_("At the latest today."))
+        if self.from_date.data and field.data < self.from_date.data:
+            raise ValidationError(_("This day lies before the first one."))
 
 
 class SevdeskForm(FlaskForm):  # type: ignore[misc]
@@ -242,6 +269,16 @@ def shown_page(args: MultiDict[str, str]) -> Shown:
 def picked_rows(form: MultiDict[str, str]) -> list[int]:
     """Return the row ids of the invoices that were ticked."""
     return form.getlist("pick", type=row_id)
+
+
+def member_choices(form: Mapping[str, str]) -> dict[str, str]:
+    """Return what was chosen by membership; what was left open is not among them."""
+    begin = "choice-"
+    return {
+        name.removeprefix(begin): chosen
+        for name, chosen in form.items()
+        if name.startswith(begin) and chosen
+    }
 
 
 def row_id(text: str) -> int:

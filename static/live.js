@@ -5,7 +5,7 @@
 const SLOW_AFTER_MS = 10 * 60 * 1000;
 const SLOW_EVERY_MS = 30 * 1000;
 const NEWS_EVERY_MS = 15 * 1000;
-const POLLS = new Set(["live", "invoice", "batch-progress"]);
+const POLLS = new Set(["live", "invoice", "batch-progress", "task", "overview"]);
 
 const live = {
   paused: false,
@@ -125,7 +125,7 @@ function announce() {
 }
 
 document.addEventListener("htmx:afterSettle", () => {
-  const poll = document.querySelector("#live, #invoice, #batch-progress");
+  const poll = document.querySelector("#live, #invoice, #batch-progress, #task");
   const line = document.getElementById("live-news");
   if (!poll || !line || !poll.dataset.news || poll.dataset.news === line.textContent) {
     return;

@@ -7,7 +7,7 @@ else of the space is due.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
@@ -25,6 +25,7 @@ KIND = "members"
 DECIDABLE = ("ambiguous", "create", "link", "leave")
 TO_DO = ("link", "create")
 INSERT = 500
+MOST_CHOICES = 500
 
 
 def prepare(space: Space, *, actor: str) -> Task:
@@ -67,31 +68,67 @@ def counts_of(task: Task) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in rows}
 
 
-def decide(space: Space, task: Task, membership_id: str, choice: str) -> bool:
-    """Keep what a person decided for one member: a contact's id, "create" or "leave". Commits.
+def decide(space: Space, task: Task, choices: Mapping[str, str]) -> int:
+    """Keep what a person decided: by membership a contact's id, "create" or "leave". Commits.
 
-    Only before the work begins; the contact must be one of those suggested.
+    Only before the work begins, and only contacts that were suggested; returns how many changed.
     """
-    item = db.session.scalar(
-        select(TaskItem).where(TaskItem.task_id == task.id, TaskItem.remote_id == membership_id)
+    # The task's row first: what comes after a start is refused.
+    locked = db.session.scalar(
+        select(Task)
+        .where(Task.id == task.id, Task.space_id == space.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    if item is None or task.space_id != space.id or task.state != "ready":
-        db.session.rollback()
-        return False
-    if item.verdict not in DECIDABLE:
-        db.session.rollback()
+    if locked is None or locked.state != "ready":
+        db.session.commit()
+        return 0
+    items = db.session.scalars(
+        select(TaskItem).where(
+            TaskItem.task_id == task.id,
+            TaskItem.remote_id.in_(list(choices)[:MOST_CHOICES]),
+            TaskItem.verdict.in_(DECIDABLE),
+        )
+    ).all()
+    count = sum(_decide(item, choices[item.remote_id]) for item in items)
+    db.session.commit()
+    return count
+
+
+def _decide(item: TaskItem, choice: str) -> bool:
+    """Change one item; False when it stays as it is."""
+    contact = item.facts.get("contact") or {}
+    if choice in (item.verdict, contact.get("id") if item.verdict == "link" else None):
         return False
     if choice in ("create", "leave"):
         item.verdict = choice
-    else:
-        chosen = [one for one in item.facts.get("candidates", []) if one["id"] == choice]
-        if not chosen:
-            db.session.rollback()
-            return False
+        return True
+    chosen = [one for one in item.facts.get("candidates", []) if one["id"] == choice]
+    if chosen:
         item.verdict = "link"
         item.facts = {**item.facts, "contact": chosen[0], "why": "chosen"}
-    db.session.commit()
-    return True
+    return bool(chosen)
+
+
+def not_linked(task: Task) -> Sequence[tuple[TaskItem, MemberSync]]:
+    """Return the members of a task that got no contact, or whose number was not written."""
+    query = (
+        select(TaskItem, MemberSync)
+        .join(
+            MemberSync,
+            (MemberSync.cobot_membership_id == TaskItem.remote_id)
+            & (MemberSync.space_id == task.space_id),
+        )
+        .where(
+            TaskItem.task_id == task.id,
+            TaskItem.taken_at.is_not(None),
+            WORK.meant,
+            MemberSync.state.in_((State.FAILED, State.SKIPPED)),
+        )
+        .order_by(TaskItem.place)
+        .limit(MOST_CHOICES)
+    )
+    return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
 def take_up(work: Work) -> bool:

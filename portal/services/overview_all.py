@@ -64,10 +64,13 @@ class SpaceRow:
     last_webhook_at: datetime | None
 
     @property
+    def is_down(self) -> bool:
+        return self.badge in (Badge.TOKEN_INVALID, Badge.PAUSED)
+
+    @property
     def order(self) -> tuple[int, Decimal, int, str]:
         """What needs a person most comes first."""
-        bad = self.badge in (Badge.TOKEN_INVALID, Badge.PAUSED)
-        rank = 0 if bad else 1 if self.failed else 2 if self.mismatched else 3
+        rank = 0 if self.is_down else 1 if self.failed else 2 if self.mismatched else 3
         if self.badge is Badge.NOT_CONNECTED:
             rank = 4
         return rank, -self.open_gross, -self.failed, self.space.name.casefold()
@@ -83,8 +86,15 @@ class AllSpaces:
     days: tuple[Day, ...]
     causes: tuple[OpenCause, ...]
     rows: tuple[SpaceRow, ...]
-    sequence: int
-    """Grows with every change of an invoice in any of the spaces: a page that knows it is fresh."""
+
+    @property
+    def connected(self) -> tuple[SpaceRow, ...]:
+        return tuple(row for row in self.rows if row.badge is not Badge.NOT_CONNECTED)
+
+    @property
+    def down(self) -> tuple[SpaceRow, ...]:
+        """Return the spaces whose sync stands still."""
+        return tuple(row for row in self.rows if row.is_down)
 
     @property
     def last_success_at(self) -> datetime | None:
@@ -121,7 +131,6 @@ def overview(admin: Admin) -> AllSpaces:
         days=days_of(ids),
         causes=_causes(spaces),
         rows=tuple(rows),
-        sequence=sum(space.sequence for space in spaces),
     )
 
 

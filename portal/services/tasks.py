@@ -127,6 +127,11 @@ def current(space: Space, kind: str) -> Task | None:
     return open_task(space, kind) or latest(space, kind)
 
 
+def is_forgotten(task: Task) -> bool:
+    """Say whether a task ended so long ago that its items may be gone."""
+    return task.finished_at is not None and task.finished_at < utcnow() - KEEP_ITEMS
+
+
 def find(space: Space, task_id: int, kind: str) -> Task | None:
     """Return a task of this space."""
     return db.session.scalar(

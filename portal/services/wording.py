@@ -97,6 +97,28 @@ HOOK_REASONS: Mapping[str, str] = {
 }
 HOOK_UNKNOWN = N_("The message did not have the form that Cobot's messages have.")
 
+MEMBER_VERDICTS: Mapping[str, str] = {
+    "link": N_("Link"),
+    "create": N_("Create"),
+    "ambiguous": N_("Not clear"),
+    "leave": N_("Leave out"),
+    "nothing": N_("Nothing to do"),
+}
+"""What an import does with a member, by the verdict of its item."""
+
+MEMBER_REASONS: Mapping[str, str] = {
+    "number": N_("The customer number is the same, and e-mail or name agree"),
+    "email": N_("The e-mail address is the same"),
+    "name_and_post_code": N_("Name and post code are the same"),
+    "number_of_stranger": N_("The contact with this customer number has another name and e-mail"),
+    "number_ambiguous": N_("Several contacts have this customer number"),
+    "email_ambiguous": N_("Several contacts have this e-mail address"),
+    "contact_taken": N_("The contact belongs to another member already"),
+    "shared": N_("Several members fit this contact"),
+    "chosen": N_("Chosen by a person"),
+}
+"""Why a member was matched so, by MemberMatch.why or a person's choice."""
+
 ACTORS: Mapping[str, str] = {"cobot": "Cobot", "portal": N_("Automatic")}
 
 OUTCOMES: Mapping[str, str] = {
@@ -214,8 +236,10 @@ FACTS: Mapping[str, str] = {
     "sha256": N_("Fingerprint of the PDF (SHA-256)"),
     "status": N_("Status"),
     "tags": N_("Tags"),
+    "task": N_("Piece of work"),
     "tax_reason": N_("Reason for the tax rule"),
     "tax_rule": N_("Tax rule"),
+    "total": N_("In all"),
     "voucher": N_("Receipt"),
     "was_there": N_("Was there already"),
     "why": N_("Reason"),
@@ -227,7 +251,7 @@ FACT_WORDS: Mapping[str, Mapping[str, str]] = {
     "tax_rule": TAX_RULES,
     "tax_reason": TAX_REASONS,
     "how": MATCHED_BY,
-    "why": CREATED_BECAUSE,
+    "why": {**MEMBER_REASONS, **CREATED_BECAUSE},
     "credit_debit": {"D": N_("revenue"), "C": N_("expense")},
     "mode": {"net": N_("from net amounts"), "gross": N_("from gross amounts")},
     "event": {
@@ -238,6 +262,8 @@ FACT_WORDS: Mapping[str, Mapping[str, str]] = {
         "requested_e_invoice": N_("E-invoice requested"),
         "confirmed_membership": N_("Member confirmed"),
         "found_in_list": N_("Found in Cobot's list"),
+        "backfill": N_("Takeover of old invoices"),
+        "import": N_("Import of members"),
     },
 }
 """Facts whose values are codes: name -> code -> message id."""

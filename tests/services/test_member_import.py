@@ -80,10 +80,11 @@ def test_the_run_links_creates_and_writes_numbers_back_and_can_run_twice(
     remote: Remote, alpha: Space, people: None
 ) -> None:
     task = preview(alpha)
-    assert not member_import.decide(alpha, task, "stranger", "999")
-    assert member_import.decide(alpha, task, "stranger", "602")
-    assert member_import.decide(alpha, task, "hint", "leave")
+    assert member_import.decide(alpha, task, {"stranger": "999", "mail": "601"}) == 0
+    chosen = {"stranger": "602", "hint": "leave", "nobody": "create", "mem-new": "create"}
+    assert member_import.decide(alpha, task, chosen) == 2
     assert member_import.WORK.start(alpha, task)
+    assert member_import.decide(alpha, task, {"hint": "create"}) == 0
     drain_all(alpha)
     seen = member_import.WORK.progress(alpha, task)
     db.session.commit()
@@ -104,7 +105,7 @@ def test_the_run_links_creates_and_writes_numbers_back_and_can_run_twice(
     again = preview(alpha)
     assert {action for action, _ in actions(again).values()} == {"nothing", "create"}
     assert actions(again)["hint"] == ("create", None)
-    assert member_import.decide(alpha, again, "hint", "leave")
+    assert member_import.decide(alpha, again, {"hint": "leave"}) == 1
     member_import.WORK.start(alpha, again)
     drain_all(alpha)
     assert len(remote.sevdesk()["contacts"]) == made
