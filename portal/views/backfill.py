@@ -16,7 +16,7 @@ from portal.models import Space
 from portal.services import backfill, rehearsal, tasks
 from portal.services.connection import actor_of
 from portal.services.rehearsal_outcome import KNOWN
-from portal.views.access import current_admin, current_space
+from portal.views.access import current_admin, current_space, poll
 from portal.views.task_steps import (
     add_steps,
     back,
@@ -69,6 +69,7 @@ def start(subdomain: str, task_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/changes")
+@poll
 def changes(subdomain: str) -> ResponseReturnValue:
     return poll_answer("backfill/_task.html", _shown(current_space()))
 

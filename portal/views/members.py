@@ -12,7 +12,7 @@ from portal.forms import member_choices, row_id
 from portal.models import Space
 from portal.services import member_import, tasks
 from portal.services.connection import actor_of
-from portal.views.access import current_admin, current_space
+from portal.views.access import current_admin, current_space, poll
 from portal.views.task_steps import (
     add_steps,
     back,
@@ -62,6 +62,7 @@ def decide(subdomain: str, task_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/changes")
+@poll
 def changes(subdomain: str) -> ResponseReturnValue:
     return poll_answer("members/_task.html", _shown(current_space()))
 

@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal.services.overview_all import overview
-from portal.views.access import current_admin
+from portal.views.access import current_admin, poll
 
 bp = Blueprint("overview", __name__)
 
@@ -20,6 +20,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/overview/part")
+@poll
 def part() -> ResponseReturnValue:
     """Answer a poll: 204 while the page would show the same, else what it shows now."""
     body, mark = _body()
