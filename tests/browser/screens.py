@@ -76,9 +76,9 @@ def _connect(planted: Planted) -> Iterator[Screen]:
     yield Screen("settings", f"{planted.full.path}/settings")
     yield Screen("settings, not connected", "/spaces/ziegelei/settings")
     yield Screen("data", f"{planted.full.path}/data")
-    yield Screen("data, person found", f"{planted.full.path}/data?q=xenia")
+    yield Screen("data, person found", f"{planted.full.path}/data?q=xyz", then=_found_person)
     yield Screen("data, nobody found", f"{planted.full.path}/data?q=qqq")
-    yield Screen("erase a name", f"{planted.full.path}/data?q=xenia", then=_erase)
+    yield Screen("erase a name", f"{planted.full.path}/data?q=xyz", then=_erase)
     yield Screen("disconnect", f"{planted.full.path}/disconnect")
     yield Screen("disconnect, wrong name", f"{planted.full.path}/disconnect", then=_wrong_name)
 
@@ -162,7 +162,13 @@ def _wrong_name(person: Person) -> None:
     expect(person.page.locator("[aria-invalid=true]")).to_be_visible()
 
 
+def _found_person(person: Person) -> None:
+    """Whoever has a company is known by its name alone, as on the invoice."""
+    expect(person.page.locator("[data-person] .danger-line")).to_have_count(1)
+
+
 def _erase(person: Person) -> None:
+    _found_person(person)
     person.page.locator("[data-person] .danger-line").first.click()
     expect(person.page.locator("main form button.danger")).to_be_visible()
 
