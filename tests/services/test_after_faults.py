@@ -81,6 +81,19 @@ def test_a_read_that_is_repeated_takes_from_the_budget_each_time(
     assert len(reads) == len(kept.calls) == 3
 
 
+def test_a_call_that_was_long_on_its_way_brings_no_minute_over_the_limit(core_app: Flask) -> None:
+    """Cobot counts when a call arrives: the first of a minute may have been on its way for long."""
+    limit = budgets.cobot_limit()
+    with time_machine.travel(utcnow(), tick=False) as clock:
+        for _ in range(limit.calls):
+            budgets.take("key", limit)
+        clock.shift(60.9)
+        with pytest.raises(BudgetExhausted):
+            budgets.take("key", limit)
+        clock.shift(0.2)
+        budgets.take("key", limit)
+
+
 def test_a_clock_that_was_set_back_blocks_no_budget(core_app: Flask) -> None:
     limit = budgets.Limit(2, 60.0)
     ahead = utcnow() + timedelta(hours=1)
