@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from functools import cache
 
 from flask import Flask, has_app_context
+from rq import get_current_job
 
 from portal.core import create_core
 from portal.database import db
+from portal.logs import tracing
 
 
 @cache
@@ -22,13 +24,18 @@ def job_context() -> Iterator[None]:
     """Run a job inside an application: the worker's own, or one that this process makes once.
 
     So plain `rq worker drain` runs our jobs as `flask rq worker drain` does, and connections to
-    the remote sides live as long as the process.
+    the remote sides live as long as the process. Log lines name the job and who woke it.
     """
-    if has_app_context():
-        try:
+    job = get_current_job()
+    with tracing(
+        job_id=job.id if job else None,
+        request_id=job.meta.get("request_id") if job else None,
+    ):
+        if has_app_context():
+            try:
+                yield
+            finally:
+                db.session.remove()
+            return
+        with _app().app_context():
             yield
-        finally:
-            db.session.remove()
-        return
-    with _app().app_context():
-        yield

@@ -43,6 +43,7 @@ from portal.views import (
 from portal.views import log as log_views
 from portal.views.access import current_rights, register_access
 from portal.views.protection import register_origin_check, register_protection
+from portal.views.tracing import register_tracing
 
 YEAR_SECONDS = 31_536_000
 
@@ -79,6 +80,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
     app.extensions["babel"].locale_selector = languages.select_formats
     app.extensions["portal_cobot_login"] = register_cobot(app, core.config, core.sessions)
+    register_tracing(app)
     register_origin_check(app)
     register_access(app)
     register_protection(app)

@@ -56,6 +56,11 @@ class Config(BaseSettings):
     timezone: str = "Europe/Berlin"
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """Who sends it may read /metrics; without one the page does not exist."""
+    sentry_dsn: SecretStr | None = None
+    """Where errors are reported to; nowhere without one."""
+    sentry_environment: str = "production"
 
     cobot_calls_per_minute: int = Field(default=55, ge=0)
     """Per Cobot user and endpoint; 0 lifts the limit."""
@@ -106,6 +111,11 @@ class Config(BaseSettings):
                 raise ValueError("each key must be 32 bytes in base64 (flask keys new makes one)")
         return value
 
+    @field_validator("metrics_token", "sentry_dsn", mode="before")
+    @classmethod
+    def _nothing_is_none(cls, value: object) -> object:
+        return value or None
+
     @field_validator("support_user_ids", mode="before")
     @classmethod
     def _split_ids(cls, value: object) -> object:
@@ -152,6 +162,22 @@ class Config(BaseSettings):
     def is_https(self) -> bool:
         """True when the portal is served over https: decides cookie name, Secure and HSTS."""
         return urlsplit(self.public_url).scheme == "https"
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value of the settings that must stand in no log and no report."""
+        given = (
+            self.secret_key,
+            *self.secret_key_fallbacks,
+            *self.token_keys,
+            self.cobot_client_secret,
+            self.metrics_token,
+            self.sentry_dsn,
+        )
+        urls = (self.database_url, self.redis_url)
+        passwords = (urlsplit(url.get_secret_value()).password for url in urls)
+        values = (*(one.get_secret_value() for one in given if one is not None), *passwords)
+        return tuple(value for value in values if value)
 
     @cached_property
     def remote_urls(self) -> tuple[str, ...]:

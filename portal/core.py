@@ -17,6 +17,7 @@ from portal.database import db, engine_options, prepare_engine
 from portal.jobqueue import JobQueue
 from portal.logs import configure_logging
 from portal.outbound import AllowedHosts
+from portal.reporting import configure_reporting
 from portal.transport import Sessions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,19 +42,24 @@ class Core:
     """Cobot's own pages of a space, and when they were asked (portal.services.remote_pages)."""
 
 
+def portal_version() -> str:
+    """Return the version that is installed."""
+    try:
+        return version("cobot-sevdesk-portal")
+    except PackageNotFoundError:
+        return "dev"
+
+
 def user_agent() -> str:
     """Return how we introduce ourselves; sevdesk asks for "name by company"."""
-    try:
-        number = version("cobot-sevdesk-portal")
-    except PackageNotFoundError:
-        number = "dev"
-    return f"cobot-sevdesk-portal/{number} by cobot-sevdesk-portal"
+    return f"cobot-sevdesk-portal/{portal_version()} by cobot-sevdesk-portal"
 
 
 def create_core(config: Config | None = None) -> Flask:
     """Return a Flask application with database, queue and languages, and no pages."""
     config = config or load_config()
     configure_logging(config)
+    configure_reporting(config, release=portal_version())
     app = Flask(
         "portal",
         template_folder=str(ROOT / "templates"),

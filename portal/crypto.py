@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from portal.errors import PortalError
+from portal.redaction import remember_secret
 
 NONCE_BYTES = 12
 KEY_ID_BYTES = 4
@@ -40,6 +41,7 @@ class Sealer:
 
     def seal(self, text: str, *, context: str) -> bytes:
         """Return the sealed text; `context` names row and field: "space|s-1|sevdesk_token"."""
+        remember_secret(text)
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = self._ciphers[self._first].encrypt(nonce, text.encode(), context.encode())
         return self._first + nonce + sealed
@@ -58,7 +60,9 @@ class Sealer:
             opened = cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], context.encode())
         except (InvalidTag, ValueError) as err:
             raise SealBroken(f"{context} does not open") from err
-        return opened.decode()
+        text = opened.decode()
+        remember_secret(text)
+        return text
 
 
 def new_key() -> str:

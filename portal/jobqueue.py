@@ -7,6 +7,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 
+from portal.logs import request_id
+
 log = structlog.get_logger(__name__)
 
 INTERACTIVE = "interactive"
@@ -70,6 +72,7 @@ class JobQueue:
                     job_timeout=JOB_TIMEOUT_SECONDS,
                     result_ttl=0,
                     failure_ttl=86_400,
+                    meta={"request_id": request_id()},
                 )
             except BaseException:
                 self.redis.delete(mark)

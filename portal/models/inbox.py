@@ -33,3 +33,5 @@ class InboxEvent(Base):
     first_seen_at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
     last_seen_at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
     handled_at: Mapped[datetime | None] = mapped_column(Moment)
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    """The latest delivery, as log lines name it."""

@@ -162,6 +162,8 @@ class InvoiceSync(Base):
     """The event by which Cobot told of a change after booking; a mark in the log."""
 
     announced_at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    """The request that made it due, as log lines name it: a hook, or a person's retry."""
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     sequence: Mapped[int] = mapped_column(default=0)
     """The space's count at the last change of this row."""

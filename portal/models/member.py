@@ -50,3 +50,5 @@ class MemberSync(Base):
     failing_since: Mapped[datetime | None] = mapped_column(Moment)
     next_try_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    """The request that announced it, as log lines name it."""

@@ -109,7 +109,9 @@ def _hooks(owner: str, *, per_endpoint: bool, patience_seconds: float = 0) -> Ho
                 time.sleep(wait)
 
     def after(call: Call, status_code: int | None, seconds: float) -> None:
-        log.debug(
+        # A write is an act and a read is not: an invoice makes a dozen of them.
+        say = log.debug if call.method == "GET" else log.info
+        say(
             "remote call",
             remote=call.remote,
             endpoint=call.endpoint,

@@ -16,6 +16,7 @@ from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import PortalError
 from portal.jobqueue import BACKFILL, DRAIN, DRAIN_SECONDS
+from portal.logs import tracing
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.services import (
     backfill,
@@ -31,7 +32,7 @@ from portal.services import (
     tasks,
 )
 from portal.services.locks import Lock, LockLost, space_lock
-from portal.services.work import LeaveSpace, Work
+from portal.services.work import LeaveSpace, Work, reference
 
 Row = TypeVar("Row", MemberSync, InvoiceSync)
 
@@ -131,13 +132,14 @@ def _next(work: Work) -> bool:
 
 def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
     """Sync one row; a fault of our own ends this row's turn and not the space's."""
-    try:
-        with calls.collecting():
-            sync(work, row)
-    except (PortalError, OperationalError, BaseTimeoutException):
-        raise  # the space has to wait, the lock or the database is gone, or the job's time is up
-    except Exception as err:
-        work.survive(row, err)
+    with tracing(request_id=row.request_id, ref=reference(row)):
+        try:
+            with calls.collecting():
+                sync(work, row)
+        except (PortalError, OperationalError, BaseTimeoutException):
+            raise  # the space has to wait, the lock or database is gone, or the job's time is up
+        except Exception as err:
+            work.survive(row, err)
 
 
 def _stop_if_disconnected(work: Work) -> None:

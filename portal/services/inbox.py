@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import structlog
 from sqlalchemy import select
 
 from portal.database import db, insert_or_update, utcnow
+from portal.logs import tracing
 from portal.models import InboxEvent, InvoiceSync, MemberSync, State
 from portal.services import record
+
+log = structlog.get_logger(__name__)
 
 BATCH = 500
 SKIPS_THAT_AN_EDIT_ENDS = {"zero_total", "corrections_off"}
@@ -22,10 +26,12 @@ def take_in(space_id: int) -> int:
         .execution_options(populate_existing=True)
     ).all()
     for event in events:
-        if event.event == "confirmed_membership":
-            add_member(space_id, event)
-        else:
-            _invoice_event(space_id, event)
+        with tracing(request_id=event.request_id):
+            if event.event == "confirmed_membership":
+                add_member(space_id, event)
+            else:
+                _invoice_event(space_id, event)
+            log.info("taken in", space=space_id, event_name=event.event, remote_id=event.remote_id)
         event.handled_at = utcnow()
     db.session.commit()
     return len(events)
@@ -42,6 +48,7 @@ def add_member(space_id: int, event: InboxEvent) -> None:
                 "state": State.WAITING,
                 "next_try_at": utcnow(),
                 "created_at": event.first_seen_at,
+                "request_id": event.request_id,
             },
             unique=("space_id", "cobot_membership_id"),
             change={},
@@ -87,6 +94,7 @@ def _invoice_event(space_id: int, event: InboxEvent) -> None:
     elif _may_change_the_end(invoice, event.event):
         # Nothing is booked yet: the change may be the repair, or the end of the matter.
         invoice.next_try_at = utcnow()
+        invoice.request_id = event.request_id
         if event.event == "deleted_invoice":
             invoice.changed_in_cobot = event.event
         record.set_state(invoice, State.WAITING)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import case, insert, update
 
 from portal.database import db, insert_or_update, utcnow
+from portal.logs import request_id
 from portal.models import (
     HistoryLine,
     InvoiceSync,
@@ -105,6 +106,7 @@ def add_invoice(space_id: int, cobot_invoice_id: str, *, announced_at: datetime)
         cobot_invoice_id=cobot_invoice_id,
         announced_at=announced_at,
         next_try_at=utcnow(),
+        request_id=request_id(),
     )
     db.session.add(invoice)
     db.session.flush()

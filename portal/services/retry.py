@@ -9,6 +9,7 @@ from sqlalchemy import select
 from portal.core import core
 from portal.database import db, utcnow
 from portal.jobqueue import INTERACTIVE
+from portal.logs import request_id
 from portal.models import InvoiceSync, Space, State
 from portal.services import charts, record
 
@@ -99,6 +100,7 @@ def make_due(invoice: InvoiceSync, actor: str, *, is_urgent: bool = False) -> No
     """Put an invoice back to waiting, due now, and say who asked for it. The caller commits."""
     invoice.next_try_at = utcnow()
     invoice.is_urgent = is_urgent
+    invoice.request_id = request_id() or invoice.request_id
     invoice.failing_since = None
     invoice.attempts = 0
     invoice.member_waits = 0

@@ -14,6 +14,7 @@ from portal.core import core
 from portal.crypto import digest
 from portal.database import db, insert_or_update, reading_only, utcnow
 from portal.errors import BadHook
+from portal.logs import request_id
 from portal.models import InboxEvent, Space
 
 log = structlog.get_logger(__name__)
@@ -82,7 +83,11 @@ def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) 
         .values(wake_at=now)
         .execution_options(synchronize_session=False)
     )
-    change = {"seen_count": InboxEvent.seen_count + 1, "last_seen_at": now}
+    change = {
+        "seen_count": InboxEvent.seen_count + 1,
+        "last_seen_at": now,
+        "request_id": request_id(),
+    }
     if event in LOOK_AGAIN_EVENTS:
         change["handled_at"] = None
     db.session.execute(
@@ -95,12 +100,14 @@ def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) 
                 "seen_count": 1,
                 "first_seen_at": now,
                 "last_seen_at": now,
+                "request_id": request_id(),
             },
             unique=("space_id", "event", "remote_id"),
             change=change,
         )
     )
     db.session.commit()
+    log.info("hook kept", space=space.id, event_name=event, remote_id=found)
     core().queue.wake(space.id)
     return 202
 

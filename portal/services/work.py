@@ -154,6 +154,7 @@ class Work:
             self._leave_if_disconnected()
         self.lock.confirm()
         db.session.commit()
+        log.info("step kept", space=self.space.id, edge=edge.value)
 
     def _leave_if_disconnected(self) -> None:
         """Leave when an admin disconnected the space or changed its token since this drain began.

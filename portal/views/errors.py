@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 import structlog
-from flask import Flask, make_response, render_template, request
+from flask import Flask, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -83,11 +83,20 @@ def show_notice(status: int, title: str, text: str) -> ResponseReturnValue:
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error
+    if request.endpoint is not None and error.code < 500:
+        # Who tries doors is seen here: a stranger's 404, a missing form token, too many tries.
+        log.warning("request refused", status=error.code, endpoint=request.endpoint, who=_who())
     answer = make_response(show(error.code))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             answer.headers[name] = value
     return answer
+
+
+def _who() -> int | None:
+    """Return who is signed in, as far as it is known by now."""
+    admin = g.get("admin")
+    return admin.id if admin is not None else None
 
 
 def _server_error(error: InternalServerError) -> ResponseReturnValue:

@@ -199,6 +199,7 @@ def upgrade() -> None:
         sa.Column("first_seen_at", portal.database.Moment(timezone=True), nullable=False),
         sa.Column("last_seen_at", portal.database.Moment(timezone=True), nullable=False),
         sa.Column("handled_at", portal.database.Moment(timezone=True), nullable=True),
+        sa.Column("request_id", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(
             ["space_id"],
             ["space.id"],
@@ -375,6 +376,7 @@ def upgrade() -> None:
         sa.Column("announced_at", portal.database.Moment(timezone=True), nullable=False),
         sa.Column("finished_at", portal.database.Moment(timezone=True), nullable=True),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=True),
         sa.CheckConstraint(
             "state IN ('waiting', 'sending', 'unknown', 'synced', 'mismatched', 'failed', 'skipped')",
             name=op.f("ck_invoice_sync_state"),
@@ -468,6 +470,7 @@ def upgrade() -> None:
         sa.Column("failing_since", portal.database.Moment(timezone=True), nullable=True),
         sa.Column("next_try_at", portal.database.Moment(timezone=True), nullable=True),
         sa.Column("created_at", portal.database.Moment(timezone=True), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=True),
         sa.CheckConstraint(
             "state IN ('waiting', 'sending', 'unknown', 'synced', 'mismatched', 'failed', 'skipped')",
             name=op.f("ck_member_sync_state"),

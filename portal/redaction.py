@@ -1,0 +1,116 @@
+"""What of a log line or an error report may be written: no secret, no line break, no control sign.
+
+A secret is known by its value (settings, and everything that was sealed or opened in this process),
+by the name of its field, or by its shape.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+MASK = "…"
+SHORTEST = 8
+"""A shorter value is no secret of ours, and its letters may be any word's."""
+MOST_REMEMBERED = 1000
+"""The latest ones; those of the settings are kept beside."""
+DEEPEST = 8
+
+HIDDEN_NAMES = frozenset(
+    [
+        "authorization",
+        "authorization_code",
+        "code_verifier",
+        "cookie",
+        "csrf_token",
+        "hook_secret",
+        "password",
+        "proxy_authorization",
+        "secret",
+        "set_cookie",
+        "token",
+        "x_csrf_token",
+        "x_csrftoken",
+    ]
+)
+HIDDEN_ENDS = ("_token", "_secret", "_password", "_keys", "_dsn")
+SHAPES = re.compile(
+    r"(/hooks/cobot/|/access_tokens/)[^/\s?\"']+"  # the two addresses that hold a secret
+    r"|(\b(?:Bearer|Basic)\s+)[^\s\"',;]+"
+    r"|(://)[^/\s@:]*:[^/\s@]*(?=@)"
+    r"|(?<![\w-])[\w-]{43}(?![\w-])"  # 256 bits as we write them
+    r"|\b[0-9A-Fa-f]{32,}\b",
+)
+
+_of_settings: set[str] = set()
+_remembered: OrderedDict[str, None] = OrderedDict()
+_lock = threading.Lock()
+
+
+def never_write(*secrets: str) -> None:
+    """Blot these values out of everything that is written from now on: secrets of the settings."""
+    _of_settings.update(secret for secret in secrets if len(secret) >= SHORTEST)
+
+
+def remember_secret(secret: str) -> None:
+    """Blot out a secret that was just used; the oldest of many is forgotten."""
+    if len(secret) < SHORTEST:
+        return
+    with _lock:
+        _remembered[secret] = None
+        _remembered.move_to_end(secret)
+        if len(_remembered) > MOST_REMEMBERED:
+            _remembered.popitem(last=False)
+
+
+def clean(value: Any) -> Any:
+    """Return a value that may be written: the same shape, texts on one line and without secrets."""
+    return _clean(value, DEEPEST)
+
+
+def clean_text(text: str) -> str:
+    """Return the text without secrets; control signs and line breaks are written as escapes."""
+    return one_line(without_secrets(text))
+
+
+def without_secrets(text: str) -> str:
+    """Return the text with known secrets and what looks like one blotted out."""
+    with _lock:
+        known = [*_of_settings, *_remembered]
+    for secret in known:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return SHAPES.sub(lambda hit: next((kept for kept in hit.groups() if kept), "") + MASK, text)
+
+
+def one_line(text: str) -> str:
+    """Write signs that move the cursor, end a line or turn its direction as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a field of this name holds a secret."""
+    folded = name.lower().replace("-", "_")
+    return folded in HIDDEN_NAMES or folded.endswith(HIDDEN_ENDS)
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth == 0:
+        return MASK
+    if isinstance(value, Mapping):
+        return {
+            clean_text(str(name)): MASK if is_hidden(str(name)) else _clean(part, depth - 1)
+            for name, part in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(part, depth - 1) for part in value]
+    return clean_text(str(value))

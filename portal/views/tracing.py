@@ -1,0 +1,36 @@
+"""Every request has an id: on its log lines, in its answer, and with what it led to."""
+
+from __future__ import annotations
+
+from flask import Flask, g, request
+from werkzeug.wrappers import Response
+
+from portal.core import core
+from portal.logs import REQUEST_ID, end_tracing, new_request_id, start_tracing
+
+HEADER = "X-Request-Id"
+
+
+def register_tracing(app: Flask) -> None:
+    """Begin before everything else, also before what turns a request away."""
+    app.before_request(_begin)
+    app.after_request(_name)
+    app.teardown_request(lambda _error: end_tracing())
+
+
+def _begin() -> None:
+    g.request_id = _given() or new_request_id()
+    start_tracing(g.request_id)
+
+
+def _given() -> str | None:
+    """Return the id that a proxy of ours gave; anybody else could write what they like there."""
+    given = request.headers.get(HEADER, "")
+    is_ours = core().config.proxy_hops > 0 and REQUEST_ID.fullmatch(given)
+    return given if is_ours else None
+
+
+def _name(response: Response) -> Response:
+    if "request_id" in g:
+        response.headers[HEADER] = g.request_id
+    return response
