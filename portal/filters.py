@@ -29,7 +29,7 @@ from portal.services.sentences import cause_sentence, entry_of, fix_sentence
 from portal.sync.messages import DECIMAL_PARAMS, MONEY_PARAMS
 
 EURO = "EUR"
-MONEY_FACTS = MONEY_PARAMS | {"gross", "sevdesk_gross", "amount"}
+MONEY_FACTS = MONEY_PARAMS | {"gross", "sevdesk_gross", "amount", "difference"}
 TIME_FACTS = {"next_try_at", "until"}
 EXAMPLE_DAY = date(2025, 2, 28)
 FACTS_IN_THE_LINE = {"cause", "params", "next_try_at", "attempt"}

@@ -82,6 +82,8 @@ document.addEventListener("click", (event) => {
     reveal(button);
   } else if (button.dataset.copies) {
     copy(button);
+  } else if (button.hasAttribute("data-prints")) {
+    window.print();
   } else if (button.hasAttribute("data-dismiss")) {
     document.getElementById("notice").replaceChildren();
   }
@@ -100,7 +102,7 @@ document.addEventListener("keydown", (event) => {
 // Buttons that do nothing without scripts are hidden until one runs.
 function unhide(root) {
   for (const part of root.querySelectorAll(
-    "[data-pause], [data-reveals], [data-copies], [data-all]",
+    "[data-pause], [data-reveals], [data-copies], [data-prints], [data-all]",
   )) {
     part.hidden = false;
     if (part.hasAttribute("data-pause")) {

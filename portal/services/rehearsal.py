@@ -168,7 +168,7 @@ def _context(look: Look, first: date, last: date) -> Context:
         "vouchers",
         lambda page: remotes.sevdesk.vouchers_page(first - AROUND, last + AROUND, page),
     )
-    owned = _owned(space, [voucher.id for voucher in found])
+    owned = owned_vouchers(space, [voucher.id for voucher in found])
     vouchers: dict[tuple[str, str], list[Voucher]] = {}
     for voucher in found:
         if voucher.id not in owned:
@@ -218,7 +218,7 @@ def _is_there(
     return any(looks.is_the_same(hit, plan, contact_id, name) for hit in hits)
 
 
-def _owned(space: Space, voucher_ids: Sequence[str]) -> set[str]:
+def owned_vouchers(space: Space, voucher_ids: Sequence[str]) -> set[str]:
     """Return the receipts that belong to invoices we have rows of, in all spaces of the client."""
     owned: set[str] = set()
     for at in range(0, len(voucher_ids), INSERT):

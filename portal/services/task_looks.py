@@ -14,7 +14,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from portal.database import db
-from portal.errors import PortalError
+from portal.errors import PortalError, UnusableAnswer
 from portal.models import Space, Task
 from portal.services import tasks
 from portal.services.clients import Remotes
@@ -48,14 +48,17 @@ class Look:
         return found
 
     def pages(self, key: str, read: Callable[[int], tuple[Sequence[T], bool]]) -> list[T]:
-        """Return all rows of a list that comes in pages from 0; `read` says which is the last."""
+        """Return all rows of a list that comes in pages from 0; `read` says which is the last.
+
+        Raises UnusableAnswer for a list without an end: half of one must not pass for all of it.
+        """
         found: list[T] = []
         for page in range(MOST_PAGES):
             rows, is_last = self.once((key, page), lambda page=page: read(page))  # type: ignore[misc]
             found += rows
             if is_last:
-                break
-        return found
+                return found
+        raise UnusableAnswer(f"{key}: more than {MOST_PAGES} pages")
 
     def stop_if_unwanted(self) -> None:
         db.session.commit()
