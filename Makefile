@@ -43,8 +43,9 @@ translations: .venv/installed
 
 # --- the two commands of the README ---------------------------------------------------------
 
+# Without exec a shell would stand between make and the demo, which ends when its parent is gone.
 demo: setup ## the whole way with both remote sides simulated; ONCE=1 ends after the story
-	@ONCE="$(ONCE)" $(PY) -m tests.demo
+	@ONCE="$(ONCE)" exec $(PY) -m tests.demo
 
 test: setup ## all tests but those in a browser and the faults
 	$(PY) -m pytest -q $(SIDE_BY_SIDE) -m "$(WITHOUT_BROWSER)" $(ARGS)

@@ -19,6 +19,7 @@ from portal.stack import ROOT
 from portal.supervisor import ProcessFailed
 from tests.browserless import Browserless, PageFault
 from tests.demo import table
+from tests.demo.parent import end_with_parent
 from tests.demo.story import DUE_AFTER_DAYS, Cast, Story
 from tests.stack import Stack, StackFailed
 
@@ -33,6 +34,7 @@ SETTINGS = {"UPKEEP_SECONDS": "5", "SEVDESK_CALLS_PER_SECOND": "0"}
 def main() -> int:
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _end)
+    end_with_parent()
     os.environ.pop("TEST_DATABASE_URL", None)  # the demo is SQLite, wherever it runs
     is_once = os.environ.get("ONCE", "") not in {"", "0"}
     cast = Cast(json.loads(WORLD.read_text(encoding="utf-8")))
