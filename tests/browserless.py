@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urljoin, urlsplit
 from xml.etree.ElementTree import Element
 
@@ -39,13 +40,22 @@ class LogRow:
 
 
 class Page:
-    """One answer, parsed as a browser would."""
+    """One answer, parsed as a browser would when something is looked for in it."""
 
     def __init__(self, answer: requests.Response) -> None:
         self.url = answer.url
         self.status = answer.status_code
         self.html = answer.text
-        self.root: Element = html5lib.parse(answer.text, namespaceHTMLElements=False)
+
+    @cached_property
+    def root(self) -> Element:
+        parsed: Element = html5lib.parse(self.html, namespaceHTMLElements=False)
+        return parsed
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is any invoice: for who asks again and again, and parses nothing."""
+        return "data-invoice-number=" in self.html
 
     @property
     def text(self) -> str:

@@ -96,9 +96,10 @@ def _finished(stack: Stack, person: Browserless, subdomain: str, count: int) -> 
     """Return the log's rows by number once every invoice has its final state."""
 
     def is_finished() -> bool:
-        open_ones = person.get(f"/spaces/{subdomain}/log?state=working").rows()
-        stored = len(stack.space(subdomain)["deliveries"])
-        if open_ones or stored < count or not _all_delivered(stack, subdomain):
+        if person.get(f"/spaces/{subdomain}/log?state=working").has_rows:
+            return False
+        deliveries = stack.space(subdomain)["deliveries"]
+        if len(deliveries) < count or not all(map(_was_taken, deliveries)):
             return False
         # What was delivered stands in the inbox first; the log has it once a worker took it in.
         return len(person.log_rows(subdomain)) == count
@@ -109,11 +110,8 @@ def _finished(stack: Stack, person: Browserless, subdomain: str, count: int) -> 
     return rows
 
 
-def _all_delivered(stack: Stack, subdomain: str) -> bool:
-    return all(
-        row["attempts"] and row["attempts"][-1]["status"] == 202
-        for row in stack.space(subdomain)["deliveries"]
-    )
+def _was_taken(delivery: Json) -> bool:
+    return bool(delivery["attempts"] and delivery["attempts"][-1]["status"] == 202)
 
 
 def _is_invoice_read(call: Json) -> bool:
