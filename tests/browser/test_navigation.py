@@ -1,0 +1,41 @@
+"""The way from page to page, on a wide screen and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.person import PHONE, WIDE, Person
+from tests.browser.planted import Planted
+
+HIGHEST_HEAD = 200  # px of a phone's 740 before a page begins with what it is about
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_on_a_phone_the_pages_of_a_space_stand_behind_one_line(
+    owner: Callable[..., Person], planted: Planted, scripts: bool
+) -> None:
+    one = owner(size=PHONE, scripts=scripts)
+    one.open(f"{planted.full.path}/log")
+    head = one.page.locator(".space-head").bounding_box()
+    assert head is not None
+    assert head["y"] + head["height"] <= HIGHEST_HEAD
+    settings = one.page.get_by_role("link", name="Einstellungen", exact=True)
+    expect(settings).to_be_hidden()
+    one.page.locator(".space-menu summary").click()
+    settings.click()
+    expect(one.page).to_have_url(f"{one.portal_url}{planted.full.path}/settings")
+    expect(one.page.locator(".space-menu summary")).to_contain_text("Einstellungen")
+
+
+def test_on_a_wide_screen_they_stand_side_by_side(
+    owner: Callable[..., Person], planted: Planted
+) -> None:
+    one = owner(size=WIDE)
+    one.open(f"{planted.full.path}/settings")
+    tabs = one.page.get_by_role("navigation", name=planted.full.name).get_by_role("link")
+    tops = {box["y"] for tab in tabs.all() if (box := tab.bounding_box())}
+    assert len(tops) == 1
+    expect(tabs.and_(one.page.locator("[aria-current=page]"))).to_have_text("Einstellungen")
