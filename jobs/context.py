@@ -9,7 +9,7 @@ from functools import cache
 from flask import Flask, has_app_context
 from rq import get_current_job
 
-from portal.core import create_core
+from portal.core import core, create_core
 from portal.database import db
 from portal.logs import tracing
 
@@ -36,6 +36,8 @@ def job_context() -> Iterator[None]:
                 yield
             finally:
                 db.session.remove()
+                core().counters.flush()
             return
         with _app().app_context():
             yield
+            core().counters.flush()

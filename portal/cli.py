@@ -13,6 +13,7 @@ from rq.utils import import_attribute
 from sqlalchemy import select
 
 from portal import cli_checks, cli_privacy
+from portal.cli_doctor import doctor_command
 from portal.cli_up import up_command
 from portal.core import core
 from portal.crypto import new_key
@@ -54,6 +55,7 @@ def register_commands(app: Flask) -> None:
     for group in GROUPS:
         app.cli.add_command(group)
     app.cli.add_command(up_command)
+    app.cli.add_command(doctor_command)
     app.cli.add_command(prune_command)
     for command in cli_checks.COMMANDS:
         app.cli.add_command(command)

@@ -12,6 +12,7 @@ from flask_babel import Babel
 from flask_migrate import Migrate
 
 from portal.config import Config, load_config
+from portal.counters import Counters
 from portal.crypto import Sealer
 from portal.database import db, engine_options, prepare_engine
 from portal.jobqueue import JobQueue
@@ -32,6 +33,7 @@ class Core:
     sealer: Sealer
     queue: JobQueue
     sessions: Sessions
+    counters: Counters
     chart_indexes: dict[int, Any] = field(default_factory=dict)
     """Booking accounts of a space, ready for matching (portal.services.charts)."""
     parked: dict[tuple[int, str], Any] = field(default_factory=dict)
@@ -75,10 +77,12 @@ def create_core(config: Config | None = None) -> Flask:
         BABEL_DEFAULT_TIMEZONE=config.timezone,
         BABEL_TRANSLATION_DIRECTORIES=str(PACKAGE / "translations"),
     )
+    queue = JobQueue(config.redis_url.get_secret_value())
     app.extensions["portal"] = Core(
         config=config,
         sealer=Sealer([key.get_secret_value() for key in config.token_keys]),
-        queue=JobQueue(config.redis_url.get_secret_value()),
+        queue=queue,
+        counters=Counters(queue.redis),
         # Shorter than the 30 s that a worker has to end warm.
         sessions=Sessions(user_agent(), total_seconds=25, allowed=AllowedHosts(config.remote_urls)),
     )

@@ -81,6 +81,15 @@ def take(key: str, limit: Limit) -> None:
         raise BudgetExhausted("our own limit of calls", retry_after_seconds=wait)
 
 
+def free_calls(key: str, calls: Sequence[float]) -> int | None:
+    """Return how many calls a budget has left now, None where there is no limit."""
+    side, _, rest = key.partition("|")
+    limit = cobot_limit(rest.partition("|")[2]) if side == "cobot" else sevdesk_limit()
+    now = time.time()
+    recent = sum(now - limit.window_seconds < at < now + limit.window_seconds for at in calls)
+    return max(0, limit.calls - recent) if limit.calls else None
+
+
 def need(key: str, limit: Limit, calls: int) -> None:
     """Look whether so many calls are free, without taking one.
 

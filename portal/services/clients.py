@@ -109,6 +109,8 @@ def _hooks(owner: str, *, per_endpoint: bool, patience_seconds: float = 0) -> Ho
                 time.sleep(wait)
 
     def after(call: Call, status_code: int | None, seconds: float) -> None:
+        core().counters.add("portal_remote_calls", call.remote, str(status_code or "none"))
+        core().counters.observe("portal_remote_call_seconds", call.remote, seconds=seconds)
         # A write is an act and a read is not: an invoice makes a dozen of them.
         say = log.debug if call.method == "GET" else log.info
         say(

@@ -12,6 +12,7 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
+from portal.core import core
 from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import PortalError
@@ -51,6 +52,7 @@ def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
         if lock is None:
             _come_again(space_id)
             return False
+        started = time.monotonic()
         try:
             until = _work_through(space_id, lock, seconds)
             return _set_alarm(space_id, lock, until)
@@ -58,6 +60,9 @@ def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
             db.session.rollback()
             log.warning("lock lost, leaving", space=space_id, error=str(err))
             return False
+        finally:
+            took = time.monotonic() - started
+            core().counters.observe("portal_drain_seconds", seconds=took)
 
 
 def _come_again(space_id: int) -> None:

@@ -58,10 +58,11 @@ def queue_state() -> QueueState:
         .join(Space, Space.id == MemberSync.space_id)
         .where(MemberSync.next_try_at <= now, *may_work)
     )
-    return QueueState(_lines(), invoices, oldest, members or 0)
+    return QueueState(lines(), invoices, oldest, members or 0)
 
 
-def _lines() -> tuple[Line, ...] | None:
+def lines() -> tuple[Line, ...] | None:
+    """Return each queue as Redis has it, None when it is away."""
     queue = core().queue
     try:
         workers = [set(worker.queue_names()) for worker in Worker.all(connection=queue.redis)]

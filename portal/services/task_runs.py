@@ -11,6 +11,7 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from portal.core import core
 from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import (
@@ -106,6 +107,7 @@ def _run(task_id: int) -> None:
         raise
     except Exception as err:
         db.session.rollback()
+        core().counters.add("portal_faults", "look")
         log.exception("unexpected error", space=space.id, task=task.id, exc_info=err)
         tasks.fail(task, "unexpected")
     else:

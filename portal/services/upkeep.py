@@ -17,7 +17,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.models.invoice import IN_WORK
-from portal.services import heal, housekeeping, tasks
+from portal.services import heal, health, housekeeping, tasks
 from portal.services.calls import forget_old_calls
 from portal.services.drain import queue_for
 from portal.services.sessions import end_expired_sessions
@@ -38,6 +38,7 @@ def run(should_stop: Callable[[], bool]) -> None:
         try:
             if time.monotonic() >= next_sweep:
                 next_sweep = time.monotonic() + core().config.upkeep_seconds
+                health.beat()
                 sweep()
             if tidied_on != utcnow().date():
                 tidied_on = utcnow().date()

@@ -176,6 +176,7 @@ class Work:
         db.session.rollback()
         db.session.refresh(row)
         db.session.refresh(self.space)
+        core().counters.add("portal_faults", "sync")
         log.exception("unexpected error", space=row.space_id, ref=reference(row), exc_info=error)
         if is_settled(row):
             row.next_try_at = None

@@ -43,7 +43,7 @@ class RightsUnknown(Exception):
 
 
 READING = {"GET", "HEAD", "OPTIONS"}
-MACHINE_ENDPOINTS = {"static", "webhooks.receive", "health.alive", "health.ready"}
+MACHINE_ENDPOINTS = {"static", "webhooks.receive", "health.alive", "health.ready", "health.figures"}
 WITHOUT_RIGHTS = {"signin.logout", "account.sign_out_everywhere"}
 """Closed, but of no space: open also while the rights cannot be read."""
 SAYS_RIGHTS_UNKNOWN = {"spaces.index"}

@@ -12,6 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from portal.core import core
 from portal.database import db
 from portal.errors import RemoteError
 from portal.views.access import DatabaseAway, RightsUnknown, is_fragment
@@ -102,6 +103,7 @@ def _who() -> int | None:
 def _server_error(error: InternalServerError) -> ResponseReturnValue:
     # Flask has logged the error itself; this line ties it to what the person was told.
     reference = secrets.token_hex(4)
+    core().counters.add("portal_faults", "page")
     log.error("page failed", reference=reference, endpoint=request.endpoint)
     return show(500, reference=reference)
 

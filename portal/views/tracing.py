@@ -1,4 +1,4 @@
-"""Every request has an id: on its log lines, in its answer, and with what it led to."""
+"""Every request is counted and has an id: on its log lines, in its answer, in what it led to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from portal.core import core
 from portal.logs import REQUEST_ID, end_tracing, new_request_id, start_tracing
+from portal.views.access import MACHINE_ENDPOINTS
 
 HEADER = "X-Request-Id"
 
@@ -15,6 +16,7 @@ def register_tracing(app: Flask) -> None:
     """Begin before everything else, also before what turns a request away."""
     app.before_request(_begin)
     app.after_request(_name)
+    app.after_request(_count)
     app.teardown_request(lambda _error: end_tracing())
 
 
@@ -33,4 +35,13 @@ def _given() -> str | None:
 def _name(response: Response) -> Response:
     if "request_id" in g:
         response.headers[HEADER] = g.request_id
+    return response
+
+
+def _count(response: Response) -> Response:
+    counters = core().counters
+    if request.endpoint not in MACHINE_ENDPOINTS:
+        counters.add("portal_pages", str(response.status_code))
+    # After the answer is gone: nobody waits for it.
+    response.call_on_close(counters.flush_soon)
     return response

@@ -9,6 +9,8 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from portal.cobot.webhooks import EVENTS
+from portal.core import core
 from portal.services import webhooks
 from portal.views.access import public
 from portal.views.protection import csrf, sender
@@ -31,15 +33,22 @@ def receive(secret: str, event: str) -> Response:
     Known secrets are never limited, whatever else comes from the same address: Cobot's monthly run
     is one burst, and ten refusals switch a subscription off.
     """
+    status = _receive(secret, event)
+    named = event if event in EVENTS else "other"
+    core().counters.add("portal_hooks", named, str(status))
+    return Response(status=status)
+
+
+def _receive(secret: str, event: str) -> int:
     address = sender()
     if not _window.test(GUESSES, address):
         status = webhooks.look_up(secret)
         if status is not None:
-            return Response(status=status)
+            return status
     # One byte more than allowed is enough to see that it is too long.
     request.max_content_length = sys.maxsize
     body = request.stream.read(webhooks.LONGEST_BODY + 1)
     status = webhooks.receive(secret, event, body=body, content_type=request.content_type)
     if status == 404:
         _window.hit(GUESSES, address)
-    return Response(status=status)
+    return status
