@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import structlog
-from sqlalchemy import select
 
 from portal.core import core
 from portal.crypto import digest
 from portal.database import db, utcnow
 from portal.errors import PermanentError, RemoteError
 from portal.models import Admin, Space
-from portal.services import charts, clients, pauses, record, retry, subscriptions, vault
+from portal.services import charts, clients, pauses, record, retry, sharing, subscriptions, vault
 from portal.services.tokens import (
     SettingsRefused,
     TokenFacts,
@@ -33,7 +32,6 @@ __all__ = [
     "let_go_on",
     "save_choices",
     "save_settings",
-    "shares_sevdesk",
     "switch_on",
     "test_token",
 ]
@@ -163,7 +161,7 @@ def test_token(space: Space, token: str) -> TokenTest:
     except RemoteError as err:
         raise SettingsRefused(None, "sevdesk_away") from err
     shown = tuple((centre.number, centre.name) for centre in centres if centre.number.strip())
-    return TokenTest(facts, shown, _is_shared(facts.client_id, space.id))
+    return TokenTest(facts, shown, sharing.is_shared(facts.client_id, space.id))
 
 
 test_token.__test__ = False  # type: ignore[attr-defined]
@@ -316,17 +314,3 @@ def _store(
 
 def _today(now: datetime) -> date:
     return now.astimezone(core().config.zone).date()
-
-
-def shares_sevdesk(space: Space) -> bool:
-    """Say whether another connected space books into the same sevdesk client."""
-    return space.sevdesk_client is not None and _is_shared(space.sevdesk_client, space.id)
-
-
-def _is_shared(client_id: str, but_space_id: int) -> bool:
-    query = select(Space.id).where(
-        Space.sevdesk_client == client_id,
-        Space.id != but_space_id,
-        Space.connected_at.is_not(None),
-    )
-    return db.session.scalar(query.limit(1)) is not None

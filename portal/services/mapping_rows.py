@@ -31,7 +31,7 @@ def save_mapping(space: Space, code: str, account_id: int, *, actor: str) -> int
     account = next((one for one in index.accounts if one.id == account_id), None)
     if account is None or not fold_name(written):
         raise SettingsRefused("account", "account_missing", {"code": str(account_id)})
-    refused = refused_rate(space, index, account, _rates_of(space, written))
+    refused = refused_rate(space, index, account, rates_of(space, written))
     if refused is not None:
         params = {"number": account.number, "name": account.name, "rate": refused}
         raise SettingsRefused("account", "rule_not_allowed", params)
@@ -103,7 +103,7 @@ def refused_rate(
     return None
 
 
-def _rates_of(space: Space, code: str) -> tuple[str, ...]:
+def rates_of(space: Space, code: str) -> tuple[str, ...]:
     """Return the rates a code was used with, by the last check; none are known before one."""
     last = tasks.latest(space, KIND, state="done")
     for facts in last.result["codes"] if last else ():

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from sqlalchemy import select
 
 from portal.core import core
 from portal.database import db, insert_or_update, utcnow
-from portal.models import AccountMapping, Chart, Space
+from portal.errors import PortalError
+from portal.models import AccountMapping, Admin, Space
 from portal.services import charts, clients, record, retry
+from portal.services.mapping_rows import rates_of, refused_rate
+from portal.services.overview import spaces_of
 from portal.services.tokens import SettingsRefused, find_cost_centre
+from portal.sevdesk.client import SevdeskClient
+from portal.sevdesk.records import BookingAccount
 from portal.sync.accounts import AccountIndex, fold_name
 from portal.sync.causes import Cause
 
@@ -32,7 +38,8 @@ class Difference:
     """One setting or mapping row that is not the same in both spaces.
 
     `field` is one of FIELDS or "mapping" (then `code` is the accounting code). `refused`: why the
-    target's sevdesk does not take it; then it is left as it is.
+    target's sevdesk does not take it; then it is left as it is. `is_advised`: false where it fits
+    and is better left all the same.
     """
 
     field: str
@@ -41,6 +48,16 @@ class Difference:
     code: str | None = None
     account_id: int | None = None
     refused: Cause | None = None
+    is_advised: bool = True
+
+    @property
+    def key(self) -> str:
+        """Name it, for the choice of a person."""
+        return self.field if self.code is None else f"mapping:{self.code}"
+
+
+class SetupChanged(PortalError):
+    """What would be copied is not what the person saw and chose from; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -55,48 +72,53 @@ class Preview:
     def to_change(self) -> tuple[Difference, ...]:
         return tuple(one for one in self.differences if one.refused is None)
 
+    @property
+    def mark(self) -> str:
+        """Return a mark of all that is shown: another preview has another one."""
+        return sha256(repr(self.differences).encode()).hexdigest()[:24]
+
+
+def sources_for(target: Space, admin: Admin) -> list[Space]:
+    """Return the spaces whose set-up a person may take over: their own, connected ones."""
+    return [one for one in spaces_of(admin) if one.id != target.id and one.is_connected]
+
 
 def preview(source: Space, target: Space) -> Preview:
     """Return what copying would change. Both must be the caller's to see.
 
     Raises RemoteError where the target's sevdesk cannot be asked.
     """
-    sevdesk = clients.sevdesk_of(target, patience_seconds=PATIENCE_SECONDS)
-    remotes = clients.Remotes(cobot=clients.cobot_of(target), sevdesk=sevdesk)
-    db.session.commit()
-    index = charts.index_of(target, remotes, younger_than=timedelta(seconds=30))
-    found = []
-    for field in FIELDS:
-        ours, theirs = getattr(source, field), getattr(target, field)
-        if ours == theirs:
-            continue
-        refused = None
-        if field == "cost_centre_number" and ours:
-            try:
-                find_cost_centre(sevdesk, ours)
-            except SettingsRefused as err:
-                refused = Cause(err.code, err.params)
-        found.append(Difference(field, _text(ours), _text(theirs), refused=refused))
-    found += _mapping_differences(source, target, index)
-    shares = source.sevdesk_client is not None and source.sevdesk_client == target.sevdesk_client
-    return Preview(tuple(found), shares)
+    return _compared(source, target, _sevdesk_of(target))
 
 
-def copy(source: Space, target: Space, *, actor: str) -> Preview:
+def copy(
+    source: Space,
+    target: Space,
+    *,
+    actor: str,
+    keys: Collection[str] | None = None,
+    mark: str | None = None,
+) -> Preview:
     """Take over what the target's sevdesk takes; return what was found and done. Commits, wakes.
 
-    Raises RemoteError where the target's sevdesk cannot be asked.
+    `keys` are the differences a person chose, None all; `mark` is that of the preview they saw.
+    Raises SetupChanged when it would be another one now, RemoteError where the target's sevdesk
+    cannot be asked.
     """
-    found = preview(source, target)
-    changes = {
-        one.field: getattr(source, one.field) for one in found.to_change if one.field != "mapping"
-    }
+    sevdesk = _sevdesk_of(target)
+    found = _compared(source, target, sevdesk)
+    if mark is not None and mark != found.mark:
+        raise SetupChanged(target.subdomain)
+    chosen = [one for one in found.to_change if keys is None or one.key in keys]
+    changes = {one.field: getattr(source, one.field) for one in chosen if one.field != "mapping"}
     centre_id = None
     if changes.get("cost_centre_number"):
-        sevdesk = clients.sevdesk_of(target, patience_seconds=PATIENCE_SECONDS)
         db.session.commit()
         centre_id = find_cost_centre(sevdesk, changes["cost_centre_number"])
-    for one in found.to_change:
+    if not chosen:
+        db.session.rollback()
+        return replace(found, differences=())
+    for one in chosen:
         if one.field == "mapping":
             _save_row(target, one)
     for field, value in changes.items():
@@ -110,14 +132,60 @@ def copy(source: Space, target: Space, *, actor: str) -> Preview:
         actor=actor,
         source=source.id,
         fields=sorted(changes),
-        mappings=sum(one.field == "mapping" for one in found.to_change),
+        mappings=sum(one.field == "mapping" for one in chosen),
         refused=len(found.differences) - len(found.to_change),
     )
     retry.retry_causes(target, _answered(target), actor=actor)
     db.session.commit()
     charts.forget(target)
     core().queue.wake(target.id)
-    return found
+    return replace(found, differences=tuple(chosen))
+
+
+def _sevdesk_of(target: Space) -> SevdeskClient:
+    sevdesk = clients.sevdesk_of(target, patience_seconds=PATIENCE_SECONDS)
+    db.session.commit()
+    return sevdesk
+
+
+def _compared(source: Space, target: Space, sevdesk: SevdeskClient) -> Preview:
+    remotes = clients.Remotes(cobot=clients.cobot_of(target), sevdesk=sevdesk)
+    db.session.commit()
+    index = charts.index_of(target, remotes, younger_than=charts.READ_ANEW_AFTER)
+    shares = source.sevdesk_client is not None and source.sevdesk_client == target.sevdesk_client
+    found = []
+    for field in FIELDS:
+        ours, theirs = getattr(source, field), getattr(target, field)
+        if ours == theirs:
+            continue
+        refused = _refused(field, ours, index, sevdesk)
+        # Two spaces of one sevdesk client are told apart by their cost centres alone.
+        is_advised = not (shares and field == "cost_centre_number")
+        difference = Difference(field, _text(ours), _text(theirs), None, None, refused, is_advised)
+        found.append(difference)
+    found += _mapping_differences(source, target, index)
+    return Preview(tuple(found), shares)
+
+
+def _refused(
+    field: str, value: object, index: AccountIndex, sevdesk: SevdeskClient
+) -> Cause | None:
+    """Return why the target's sevdesk does not take a setting; None when it does."""
+    try:
+        _check(field, value, index, sevdesk)
+    except SettingsRefused as err:
+        return Cause(err.code, err.params)
+    return None
+
+
+def _check(field: str, value: object, index: AccountIndex, sevdesk: SevdeskClient) -> None:
+    if field == "cost_centre_number" and value:
+        db.session.commit()
+        find_cost_centre(sevdesk, str(value))
+    if field == "zero_tax_rule" and value and not index.is_small_business:
+        taken = (one.rules.get(str(value), frozenset()) for one in index.accounts)
+        if not any(0 in rates for rates in taken):
+            raise SettingsRefused(field, "tax_rule_not_offered")
 
 
 def _answered(target: Space) -> list[str]:
@@ -133,11 +201,12 @@ def _answered(target: Space) -> list[str]:
 
 def _mapping_differences(source: Space, target: Space, index: AccountIndex) -> list[Difference]:
     """Compare the rows; accounts are found again in the target by id, else by number."""
-    names = _account_names(source)
+    rows = _rows(source)
+    names = _account_names(source) if rows else {}
     by_id = {account.id: account for account in index.accounts}
     theirs = {fold_name(row.code): row for row in _rows(target)}
     found = []
-    for row in _rows(source):
+    for row in rows:
         number, name = names.get(row.account_id, ("", ""))
         same = by_id.get(row.account_id)
         if same is None or (number and same.number != number):
@@ -147,6 +216,9 @@ def _mapping_differences(source: Space, target: Space, index: AccountIndex) -> l
         if standing is not None and same is not None and standing.account_id == same.id:
             continue
         there = by_id.get(standing.account_id) if standing else None
+        refused = None if same else Cause("account_missing", {"code": number or row.code})
+        if same is not None:
+            refused = _rate_refused(source, target, index, same, row.code)
         found.append(
             Difference(
                 "mapping",
@@ -154,16 +226,32 @@ def _mapping_differences(source: Space, target: Space, index: AccountIndex) -> l
                 f"{there.number} {there.name}".strip() if there else None,
                 code=row.code,
                 account_id=same.id if same else None,
-                refused=None if same else Cause("account_missing", {"code": number or row.code}),
+                refused=refused,
             )
         )
     return found
 
 
-def _account_names(space: Space) -> dict[int, tuple[str, str]]:
-    chart = db.session.get(Chart, space.id)
-    accounts = chart.accounts if chart else []
-    return {account["id"]: (account["number"], account["name"]) for account in accounts}
+def _rate_refused(
+    source: Space, target: Space, index: AccountIndex, account: BookingAccount, code: str
+) -> Cause | None:
+    """Check an account with the rates that either space uses its code with."""
+    rates = (*rates_of(target, code), *rates_of(source, code))
+    rate = refused_rate(target, index, account, rates)
+    if rate is None:
+        return None
+    params = {"number": account.number, "name": account.name, "rate": rate}
+    return Cause("rule_not_allowed", params)
+
+
+def _account_names(source: Space) -> dict[int, tuple[str, str]]:
+    """Return number and name of the source's accounts; they are read where none are kept."""
+    index = charts.last_index(source)
+    if index is None:
+        remotes = clients.Remotes(clients.cobot_of(source), _sevdesk_of(source))
+        db.session.commit()
+        index = charts.index_of(source, remotes)
+    return {account.id: (account.number, account.name) for account in index.accounts}
 
 
 def _rows(space: Space) -> list[AccountMapping]:

@@ -71,6 +71,7 @@ SETTINGS_REFUSED: Mapping[str, str] = {
         "sevdesk is not answering, so the token cannot be tested now. You may save it all the "
         "same: the space waits until it is tested."
     ),
+    "tax_rule_not_offered": N_("No booking account of this sevdesk account takes this tax rule."),
     "cobot_away": N_("Cobot is not answering. Nothing was changed; please try again in a minute."),
 }
 """Why the settings were not saved, beyond the catalogue."""

@@ -8,8 +8,9 @@ from flask_babel import gettext as _
 
 from portal.core import core
 from portal.forms import DisconnectForm, row_id
-from portal.services import auto_retry, connection
+from portal.services import auto_retry, connection, setup_copy
 from portal.services.connection import actor_of
+from portal.services.sharing import sharing_of
 from portal.services.support import looks_at
 from portal.views.access import current_admin, current_space
 
@@ -20,7 +21,13 @@ bp = Blueprint("settings", __name__, url_prefix="/spaces/<subdomain>")
 def index(subdomain: str) -> ResponseReturnValue:
     space = current_space()
     before = request.args.get("looks", type=row_id)
-    return render_template("settings/index.html", space=space, page=looks_at(space, before))
+    return render_template(
+        "settings/index.html",
+        space=space,
+        page=looks_at(space, before),
+        sharing=sharing_of(space, current_admin()),
+        others=setup_copy.sources_for(space, current_admin()),
+    )
 
 
 @bp.post("/pause")

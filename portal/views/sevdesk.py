@@ -17,6 +17,7 @@ from portal.forms import LATEST_DAYS, ChoicesForm, SevdeskForm, is_token
 from portal.services import connection, remote_pages
 from portal.services.connection import SettingsRefused
 from portal.services.sessions import ServerSession
+from portal.services.sharing import sharing_of
 from portal.views.access import current_admin, current_space, is_fragment, writes
 from portal.views.errors import show_notice
 from portal.views.protection import limiter, sender
@@ -122,5 +123,5 @@ def _page(form: Any, choices: Any) -> str:
         form=form,
         choices=choices,
         example=due_example(form.due_after_days.data),
-        shares_sevdesk=connection.shares_sevdesk(current_space()),
+        sharing=sharing_of(current_space(), current_admin()),
     )
