@@ -15,7 +15,7 @@ INVOICES ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check lint format types imports templates translations \
-	test-postgres faults faults-short storm browser screenshots audit lock clean
+	test-postgres faults faults-short storm browser screenshots audit lock sbom licences clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F'  ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -110,8 +110,15 @@ lock: ## renew the lock files from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
 	$(LOCK) pyproject.toml -o requirements.txt $(LOCK_ARGS)
 	$(LOCK) pyproject.toml -c requirements.txt --group dev -o requirements-dev.txt $(LOCK_ARGS)
+	$(LOCK) -c requirements-dev.txt --group pyproject.toml:build -o requirements-build.txt $(LOCK_ARGS)
 	$(LOCK) pyproject.toml -c requirements-dev.txt --group dev --group browser -o requirements-browser.txt $(LOCK_ARGS)
 	$(LOCK) --group pyproject.toml:audit -o requirements-audit.txt $(LOCK_ARGS)
+
+sbom: setup ## the bill of materials (CycloneDX) into var/sbom.cdx.json
+	@mkdir -p var; $(PY) tools/packages.py sbom > var/sbom.cdx.json && echo var/sbom.cdx.json
+
+licences: setup ## renew docs/licences.md from the locks
+	@mkdir -p var; $(PY) tools/packages.py licences > var/licences.md && mv var/licences.md docs/licences.md
 
 clean: ## remove what can be made again; data in var/ stay, those of the demo go
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info var/demo*
