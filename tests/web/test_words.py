@@ -149,3 +149,15 @@ def test_a_page_weighs_less_than_60_kb_with_everything_it_loads(
         with owner.get(address) as answer:
             parts.append(answer.data)
     assert sum(len(gzip.compress(part)) for part in parts) < 60_000
+
+
+def test_each_reads_a_spaces_menu_in_their_own_language(
+    cast: Cast, sign_in: Callable[..., FlaskClient]
+) -> None:
+    """What is imported by a template is made once a process: no word may stand there."""
+    words = {"de": "Einstellungen", "en": "Settings"}
+    for language in ("de", "en", "de"):
+        page = sign_in(cast.owner, language=language).get("/spaces/alpha/log").text
+        menu = page.partition('class="space-head"')[2].partition("</div>")[0]
+        assert words[language] in menu
+        assert words["en" if language == "de" else "de"] not in menu
