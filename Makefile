@@ -12,10 +12,12 @@ SIDE_BY_SIDE := -n 2 --dist loadfile
 FAULTS := $(PY) -m pytest -q -p no:randomly tests/faults -m
 SEED ?= 1
 INVOICES ?= 1000
+ROUNDS ?= 5
+SCALE ?= whole
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check lint format types imports templates translations \
-	test-postgres faults faults-short storm browser screenshots audit lock sbom licences clean
+	test-postgres bench faults faults-short storm browser screenshots audit lock sbom licences clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F'  ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -90,6 +92,10 @@ faults: setup ## all forty faults on SQLite and PostgreSQL; writes docs/faults.m
 	-FAULTS_RESULTS=var/faults-sqlite.json $(FAULTS) faults $(ARGS)
 	-FAULTS_RESULTS=var/faults-postgres.json tools/with-postgres.sh $(FAULTS) faults $(ARGS)
 	@$(PY) -m tests.faults.report var/faults-sqlite.json var/faults-postgres.json
+
+bench: setup ## the ten measurements; ROWS=1,5 ROUNDS=5 SCALE=small, see docs/performance.md
+	@DURABLE=1 tools/with-postgres.sh $(PY) -m tests.bench --rounds $(ROUNDS) --scale $(SCALE) \
+		$(if $(ROWS),--rows $(ROWS))
 
 storm: setup ## faults at random: SEED=n INVOICES=1000, SECONDS=n spreads them over a time
 	@$(PY) -m tests.faults.storm --seed $(SEED) --invoices $(INVOICES) $(if $(SECONDS),--seconds $(SECONDS))

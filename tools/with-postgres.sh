@@ -1,7 +1,8 @@
 #!/bin/sh
 # Run a command with TEST_DATABASE_URL naming a PostgreSQL of its own, which is gone afterwards.
 # Usage: tools/with-postgres.sh COMMAND...
-# A TEST_DATABASE_URL that is set already is used as it is. PostgreSQL does not run as root: as
+# A TEST_DATABASE_URL that is set already is used as it is. With DURABLE=1 every commit waits for
+# the disk, as in production. PostgreSQL does not run as root: as
 # root it is started as the user postgres.
 set -eu
 if [ -n "${TEST_DATABASE_URL:-}" ]; then
@@ -39,8 +40,9 @@ cd_safe() { cd / && as_postgres "$@"; }
 (cd_safe "$bin/initdb" -D "$cluster/data" -U portal --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
     --no-sync >"$cluster/log" 2>&1) || { cat "$cluster/log" >&2; exit 1; }
 # Nothing here must survive a power cut: without waiting for the disk the tests are much faster.
+waiting="-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+[ -z "${DURABLE:-}" ] || waiting="-c shared_buffers=512MB -c max_wal_size=4GB"
 (cd_safe "$bin/pg_ctl" -D "$cluster/data" -l "$cluster/data/log" -w -o "-p $port -k $cluster \
-    -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
-    -c max_connections=200" start >/dev/null) || { cat "$cluster/data/log" >&2; exit 1; }
+    -c listen_addresses=127.0.0.1 -c max_connections=200 $waiting" start >/dev/null) || { cat "$cluster/data/log" >&2; exit 1; }
 
 TEST_DATABASE_URL="postgresql://portal@127.0.0.1:$port/postgres" "$@"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,6 +41,11 @@ class Database:
         """Run an UPDATE or DELETE and return how many rows it hit."""
         with self._begin() as connection:
             return connection.execute(text(statement), values).rowcount
+
+    def change_many(self, statement: str, rows: Sequence[Row]) -> None:
+        """Run one statement for each of these rows, in one transaction."""
+        with self._begin() as connection:
+            connection.execute(text(statement), list(rows))
 
     def moment(self, seconds: float) -> datetime | str:
         """Return the time so many seconds from now, as it is written in the database."""

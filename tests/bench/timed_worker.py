@@ -1,0 +1,80 @@
+"""A drain worker that says how long each invoice took, and how much of it inside remote calls.
+
+Nothing else about it differs from the product's own worker. Usage: `timed_worker FILE`; a line of
+JSON for each finished invoice: when it was done, and the seconds inside calls since the last one.
+With RECORD=FILE in the environment the calls of the first invoices are written down, to be sent
+again by hand.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from portal import transport
+from portal.cli import run_worker
+from portal.core import create_core
+from portal.services.work import Edge, Work
+
+RECORDED = 400
+"""So many calls are written down."""
+
+
+def main() -> None:
+    exchange, commit = transport.exchange, Work.commit
+    inside = 0.0
+    recorded = 0
+    out = Path(sys.argv[1]).open("a", encoding="utf-8")  # noqa: SIM115 - open as long as the process
+    record = os.environ.get("RECORD")
+    calls = Path(record).open("a", encoding="utf-8") if record else None  # noqa: SIM115
+
+    def timed_exchange(sessions: Any, base: str, token: str, request: Any, *rest: Any) -> Any:
+        nonlocal inside, recorded
+        began = time.perf_counter()
+        try:
+            return exchange(sessions, base, token, request, *rest)
+        finally:
+            inside += time.perf_counter() - began
+            if calls is not None and recorded < RECORDED:
+                recorded += 1
+                print(json.dumps(_call(request)), file=calls, flush=True)
+
+    def timed_commit(self: Work, edge: Edge) -> None:
+        nonlocal inside
+        commit(self, edge)
+        if edge == Edge.TAGGED:
+            print(json.dumps([time.perf_counter(), inside, _resident_mb()]), file=out, flush=True)
+            inside = 0.0
+
+    transport.exchange = timed_exchange
+    Work.commit = timed_commit  # type: ignore[method-assign]
+    with create_core().app_context():
+        run_worker.main(["drain"], standalone_mode=False)
+
+
+def _call(request: requests.Request) -> dict[str, Any]:
+    """Return a call as it can be sent again."""
+    prepared = requests.Session().prepare_request(request)
+    body = prepared.body if isinstance(prepared.body, bytes) else (prepared.body or "").encode()
+    return {
+        "method": prepared.method,
+        "url": prepared.url,
+        "headers": dict(prepared.headers),
+        "body": base64.b64encode(body).decode(),
+    }
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    main()
