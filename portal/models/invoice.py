@@ -93,6 +93,8 @@ class InvoiceSync(Base):
             "sevdesk_voucher_id",
             postgresql_ops={"sevdesk_voucher_id": "text_pattern_ops"},
         ),
+        Index("ix_invoice_sync_any_id", "cobot_invoice_id"),
+        Index("ix_invoice_sync_any_request", "request_id"),
         Index(
             "ix_invoice_sync_due",
             "space_id",

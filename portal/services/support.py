@@ -29,7 +29,7 @@ REFERENCE = re.compile(r"I-([0-9]{1,18})-([0-9]{1,18})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class SupportHit:
-    """An invoice found by its number or its voucher, with the space it belongs to."""
+    """An invoice found by its number or one of its ids, with the space it belongs to."""
 
     space: Space
     invoice: InvoiceSync
@@ -73,8 +73,8 @@ def is_support(admin: Admin) -> bool:
 
 
 def all_spaces_invoices(q: str) -> Sequence[SupportHit]:
-    """Return invoices of any space: number beginning with `q`, receipt or invoice id `q`, or the
-    reference `q` that a person was told."""
+    """Return invoices of any space: number beginning with `q`, receipt, invoice or request id `q`,
+    or the reference `q` that a person was told."""
     query = (
         select(Space, InvoiceSync)
         .join(InvoiceSync, InvoiceSync.space_id == Space.id)
@@ -88,6 +88,7 @@ def all_spaces_invoices(q: str) -> Sequence[SupportHit]:
             starts_with(InvoiceSync.number, q),
             InvoiceSync.sevdesk_voucher_id == q,
             InvoiceSync.cobot_invoice_id == q,
+            InvoiceSync.request_id == q,
         )
         found = union_all(*(select(InvoiceSync.id).where(way) for way in ways))
         query = query.where(InvoiceSync.id.in_(found))

@@ -173,6 +173,15 @@ def test_search_finds_by_reference(app: Flask, support: FlaskClient) -> None:
     assert INVOICE not in support.get("/support?q=I-1-99999").text
 
 
+def test_search_finds_by_the_request_that_made_it_due(
+    cast: Cast, add_invoice: Callable[..., int], support: FlaskClient
+) -> None:
+    """As lines of the log and the header X-Request-Id name it."""
+    add_invoice(cast.beta, State.SYNCED, request_id="4f2a9c0d7b1e6358")
+    assert "/support/spaces/beta/invoices/" in support.get("/support?q=4f2a9c0d7b1e6358").text
+    assert "/support/spaces/beta/invoices/" not in support.get("/support?q=4f2a9c0d").text
+
+
 def test_causes_are_counted_by_spaces(
     cast: Cast, support: FlaskClient, add_invoice: Callable[..., int]
 ) -> None:

@@ -432,6 +432,8 @@ def upgrade() -> None:
             unique=False,
             postgresql_ops={"sevdesk_voucher_id": "text_pattern_ops"},
         )
+        batch_op.create_index("ix_invoice_sync_any_id", ["cobot_invoice_id"], unique=False)
+        batch_op.create_index("ix_invoice_sync_any_request", ["request_id"], unique=False)
         batch_op.create_index("ix_invoice_sync_finished", ["space_id", "finished_at"], unique=False)
         batch_op.create_index("ix_invoice_sync_date", ["space_id", "invoice_date"], unique=False)
         batch_op.create_index("ix_invoice_sync_page", ["space_id", "id"], unique=False)
@@ -768,6 +770,8 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_invoice_sync_customer", postgresql_ops={"customer_number": "text_pattern_ops"}
         )
+        batch_op.drop_index("ix_invoice_sync_any_request")
+        batch_op.drop_index("ix_invoice_sync_any_id")
         batch_op.drop_index("ix_invoice_sync_finished")
         batch_op.drop_index("ix_invoice_sync_date")
         batch_op.drop_index("ix_invoice_sync_person")
