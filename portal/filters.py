@@ -22,10 +22,17 @@ from flask_babel import (
 from markupsafe import Markup
 
 from portal.models import HistoryLine, InvoiceSync, State
-from portal.services import sentences, wording
+from portal.services import wording
 from portal.services.overview import Badge
 from portal.services.retry import can_retry
-from portal.services.sentences import cause_sentence, entry_of, fix_sentence
+from portal.services.sentences import (
+    cause_line,
+    cause_pattern,
+    cause_sentence,
+    cause_title,
+    entry_of,
+    fix_sentence,
+)
 from portal.sync.messages import DECIMAL_PARAMS, MONEY_PARAMS
 
 EURO = "EUR"
@@ -66,8 +73,15 @@ def ago(value: datetime | None) -> Markup:
     )
 
 
+def age(value: datetime) -> str:
+    """Return how long ago it was, as a duration: 3 Minuten."""
+    return str(format_timedelta(datetime.now(UTC) - value))
+
+
 def seconds(value: float) -> str:
-    """Return a duration as the reader writes it: 0,4 s, or 3 minutes."""
+    """Return a duration as the reader writes it: 12 ms, 0,4 s, or 3 minutes."""
+    if value < 0.1:
+        return str(gettext("%(number)s ms", number=format_decimal(round(value * 1000))))
     if value < 60:
         return str(gettext("%(number)s s", number=format_decimal(round(value, 1))))
     return str(format_timedelta(timedelta(seconds=value)))
@@ -136,11 +150,6 @@ def cause_text(
     if text := wording.SETTINGS_REFUSED.get(code):
         return str(gettext(text))
     return cause_sentence(code, params or {}, next_try_at=next_try_at)
-
-
-def cause_title(code: str) -> str:
-    """Return what a cause is about, without the figures of one invoice."""
-    return sentences.cause_title(code)
 
 
 def cause_fix(code: str, params: Mapping[str, Any] | None = None) -> str:
@@ -268,6 +277,7 @@ def register_filters(app: Flask) -> None:
         day,
         moment,
         ago,
+        age,
         seconds,
         rate,
         decimal_of,
@@ -278,6 +288,8 @@ def register_filters(app: Flask) -> None:
         badge_word,
         cause_text,
         cause_title,
+        cause_line,
+        cause_pattern,
         cause_fix,
         cause_next,
         cause_link,

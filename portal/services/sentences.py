@@ -35,9 +35,19 @@ def cause_sentence(
 
 
 def cause_title(code: str) -> str:
-    """Return what a cause is about, without the figures of one invoice."""
-    if title := TITLES.get(code):
-        return str(gettext(title))
+    """Return what a cause is about in a few words, without the figures of one invoice."""
+    return str(gettext(TITLES[code if code in TITLES else UNKNOWN]))
+
+
+def cause_line(code: str, params: Mapping[str, str] | None = None) -> str:
+    """Return what happened to several invoices: with the figures they share, or without."""
+    if params or "%(" not in entry_of(code).cause:
+        return cause_sentence(code, params or {})
+    return f"{cause_title(code)}."
+
+
+def cause_pattern(code: str) -> str:
+    """Return the sentence of a cause with dots where an invoice's figures stand."""
     return str(gettext(entry_of(code).cause)) % defaultdict(lambda: "…")
 
 

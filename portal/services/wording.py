@@ -65,6 +65,24 @@ NEXT_STEPS: Mapping[str, str] = {
 }
 """How it goes on, by the retry kind of the catalogue."""
 
+CAUSE_GROUPS: Mapping[str, frozenset[str]] = {
+    N_("You must do something"): frozenset(
+        {
+            "after_fix",
+            "after_fix_by_group",
+            "after_choice_by_group",
+            "choice",
+            "all_automatic",
+            "manual",
+        }
+    ),
+    N_("Booked, but you may complete it"): frozenset({"optional"}),
+    N_("Goes on by itself"): frozenset({"automatic"}),
+    N_("Support must look"): frozenset({"support"}),
+    N_("Nothing to do"): frozenset({"none"}),
+}
+"""What a cause asks of people -> the retry kinds of the catalogue that ask it."""
+
 SETTINGS_REFUSED: Mapping[str, str] = {
     "token_needed": N_("Paste the API token from sevdesk."),
     "sevdesk_away": N_(
@@ -125,7 +143,7 @@ ACTORS: Mapping[str, str] = {"cobot": "Cobot", "portal": N_("Automatic")}
 OUTCOMES: Mapping[str, str] = {
     "done": N_("done"),
     "failed": N_("failed"),
-    "later": N_("later"),
+    "later": N_("put off"),
     "unknown": N_("answer lost"),
     "noticed": N_("noticed"),
 }
@@ -141,12 +159,12 @@ STEPS: Mapping[str, str] = {
     "found": N_("Receipt found in sevdesk"),
     "pdf": N_("PDF read from Cobot"),
     "uploaded": N_("PDF uploaded to sevdesk"),
-    "sending": N_("Receipt is sent to sevdesk"),
+    "sending": N_("Sending to sevdesk begun"),
     "sent": N_("Receipt sent to sevdesk"),
     "saved": N_("Receipt created in sevdesk"),
     "tagged": N_("Receipt tagged"),
     "skipped": N_("Skipped"),
-    "sync": N_("Worked on"),
+    "sync": N_("Attempt"),
     "skip_undone": N_("No longer skipped"),
     "told": N_("Message posted on the Cobot invoice"),
     "retry": N_("Retry asked for"),

@@ -1,4 +1,4 @@
-"""Short titles of causes whose sentence names figures of one invoice: for lists and choices."""
+"""What each cause is about in a few words, without figures of one invoice: for lists, choices."""
 
 from __future__ import annotations
 
@@ -35,4 +35,23 @@ TITLES: Mapping[str, str] = {
     "member_pending": N_("Waits for the member's contact"),
     "bad_answer": N_("Answer cannot be read"),
     "unexpected": N_("Unexpected error"),
+    "code_empty": N_("Line without accounting code"),
+    "correction_choice_needed": N_("Correction invoice: choice needed"),
+    "several_taxes": N_("Several taxes on one line"),
+    "zero_total": N_("Total of zero"),
+    "corrections_off": N_("Corrections switched off"),
+    "invoice_deleted": N_("Invoice deleted in Cobot"),
+    "dismissed": N_("Skipped by an admin"),
+    "not_of_this_space": N_("Invoice of another space"),
+    "token_invalid": N_("API token refused"),
+    "cobot_revoked": N_("No access to Cobot any more"),
+    "space_suspended": N_("Space suspended in Cobot"),
+    "sevdesk_plan": N_("sevdesk plan without API access"),
+    "sevdesk_version": N_("sevdesk still in version 1.0"),
+    "member_deleted": N_("Member deleted in Cobot"),
+    "token_unreadable": N_("Stored tokens cannot be opened"),
+    "token_untested": N_("API token not tested yet"),
+    "paused_by_hand": N_("Paused by an admin"),
+    "check_first": N_("Not switched on yet"),
+    "gave_up": N_("Tried for long without success"),
 }

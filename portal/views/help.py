@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from portal.services.wording import STATE_ICONS, STATE_MEANINGS, STATES
+from portal.services.wording import CAUSE_GROUPS, STATE_ICONS, STATE_MEANINGS, STATES
 from portal.sync.messages import CATALOGUE
 from portal.views.access import public
 
@@ -20,5 +20,8 @@ def index() -> ResponseReturnValue:
         states=STATES,
         icons=STATE_ICONS,
         meanings=STATE_MEANINGS,
-        catalogue=CATALOGUE.values(),
+        groups=[
+            (name, [entry for entry in CATALOGUE.values() if entry.retry in kinds])
+            for name, kinds in CAUSE_GROUPS.items()
+        ],
     )

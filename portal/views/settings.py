@@ -27,6 +27,7 @@ def index(subdomain: str) -> ResponseReturnValue:
         page=looks_at(space, before),
         sharing=sharing_of(space, current_admin()),
         others=setup_copy.sources_for(space, current_admin()),
+        retention_days=core().config.retention_disconnected_days,
     )
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from flask import Flask
 
-from portal.filters import day, moment, money
+from portal.filters import day, moment, money, seconds
 from portal.models import Space
 from portal.services.sentences import cause_sentence, language_of
 
@@ -31,3 +31,9 @@ def test_jobs_write_times_as_in_europe_too(app: Flask, language: str, time: str)
     at = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
     with app.app_context(), language_of(Space(locale=language)):
         assert f"{time}." in cause_sentence("rate_limited", {}, next_try_at=at)
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.003, "3 ms"), (0.4, "0,4 s"), (180, "3 Minuten")])
+def test_short_calls_are_told_in_milliseconds(app: Flask, value: float, said: str) -> None:
+    with app.test_request_context("/", headers={"Accept-Language": "de"}):
+        assert seconds(value).replace("\xa0", " ") == said

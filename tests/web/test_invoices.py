@@ -55,8 +55,8 @@ def test_whole_history_is_there_newest_first(
         record.note(cast.alpha, "never heard of", "done", invoice=row, some_fact={"a": [1, True]})
         db.session.commit()
     page = owner.get(PAGE).text
-    assert page.index("Neuer Versuch angefordert") < page.index("Beleg wird an sevdesk gesendet")
-    assert page.index("Beleg wird an sevdesk gesendet") < page.index("Rechnung aus Cobot gelesen")
+    assert page.index("Neuer Versuch angefordert") < page.index("Senden an sevdesk begonnen")
+    assert page.index("Senden an sevdesk begonnen") < page.index("Rechnung aus Cobot gelesen")
     assert "second@example.org" in page
     assert "Die Rechnung hat Positionen mit Umsatzsteuer" in page
     assert "8400" in page

@@ -292,6 +292,16 @@ def test_empty_log_says_what_to_expect(owner: FlaskClient) -> None:
     assert "Keine Rechnung passt zu diesem Filter." in owner.get(f"{LOG}?q=9").text
 
 
+def test_log_of_a_space_that_is_not_connected_promises_nothing(
+    owner: FlaskClient, cast: Cast, edit_space: Callable[..., None]
+) -> None:
+    edit_space(cast.alpha, connected_at=None)
+    page = owner.get(LOG).text
+    assert "Sobald der Space verbunden ist" in page
+    assert "wenige Sekunden" not in page
+    assert 'role="search"' not in page
+
+
 def test_retry_says_when(owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]) -> None:
     from portal.database import utcnow
 

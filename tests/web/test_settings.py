@@ -209,7 +209,7 @@ def test_pause_by_hand_holds_until_it_is_ended(
     page = owner.get("/spaces/alpha/settings").text
     assert "Ein Admin hat die Übertragung angehalten." in page
     assert "Übertragung fortsetzen" in page
-    assert "In den Einstellungen fortsetzen" in owner.get("/spaces/alpha/log").text
+    assert "Setze sie in den Einstellungen fort" in owner.get("/spaces/alpha/log").text
     with app.app_context():
         space = db.session.get_one(Space, cast.alpha)
         space.probe_at = utcnow() - timedelta(days=1)

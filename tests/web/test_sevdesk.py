@@ -229,7 +229,7 @@ def test_disconnect_is_confirmed_and_then_shown(app: Flask, owner: FlaskClient, 
 def test_page_says_which_hook_was_turned_away(
     owner: FlaskClient, cast: Cast, edit_space: Callable[..., None]
 ) -> None:
-    assert "abgelehnter Hook" not in owner.get(PAGE).text
+    assert "abgelehnte Meldung" not in owner.get(PAGE).text
     edit_space(
         cast.alpha,
         hook_rejected_at=utcnow(),
@@ -237,7 +237,7 @@ def test_page_says_which_hook_was_turned_away(
         hook_rejected_count=3,
     )
     page = owner.get(PAGE).text
-    assert "Letzter abgelehnter Hook" in page
+    assert "Zuletzt abgelehnte Meldung von Cobot" in page
     assert "die nicht zu diesem Space gehört" in page
     assert "insgesamt 3" in page
 
@@ -257,7 +257,7 @@ def test_refused_messages_are_said_while_sync_goes_on(
     owner: FlaskClient, cast: Cast, edit_space: Callable[..., None]
 ) -> None:
     edit_space(cast.alpha, messages_refused_at=utcnow())
-    assert "Cobot lehnt unsere Nachrichten an Rechnungen ab" in owner.get(PAGE).text
+    assert "lehnt Cobot unsere Nachrichten an Rechnungen ab" in owner.get(PAGE).text
 
 
 def test_shared_sevdesk_account_is_allowed_and_said(
