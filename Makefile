@@ -6,7 +6,7 @@ PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONUTF8 := 1
 CODE := portal jobs tests wsgi.py gunicorn.conf.py
-WITHOUT_BROWSER := not browser and not faults
+WITHOUT_BROWSER := not browser and not faults and not long
 # Two files at a time: the tests between processes wait more than they work.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 FAULTS := $(PY) -m pytest -q -p no:randomly tests/faults -m
@@ -17,7 +17,7 @@ SCALE ?= whole
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check lint format types imports templates translations \
-	test-postgres bench faults faults-short storm browser screenshots audit lock sbom licences clean
+	test-postgres long bench faults faults-short storm browser screenshots audit lock sbom licences clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F'  ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -96,6 +96,10 @@ faults: setup ## all forty faults on SQLite and PostgreSQL; writes docs/faults.m
 bench: setup ## the ten measurements; ROWS=1,5 ROUNDS=5 SCALE=small, see docs/performance.md
 	@DURABLE=1 tools/with-postgres.sh $(PY) -m tests.bench --rounds $(ROUNDS) --scale $(SCALE) \
 		$(if $(ROWS),--rows $(ROWS))
+
+# A burst of 5,000 hooks, and the Procfile under honcho with PostgreSQL and a Redis.
+long: setup ## what takes longer: bursts, and the whole deployment by its Procfile
+	@tools/with-postgres.sh $(PY) -m pytest -q -p no:randomly -m long tests/e2e $(ARGS)
 
 storm: setup ## faults at random: SEED=n INVOICES=1000, SECONDS=n spreads them over a time
 	@$(PY) -m tests.faults.storm --seed $(SEED) --invoices $(INVOICES) $(if $(SECONDS),--seconds $(SECONDS))
