@@ -27,8 +27,9 @@ CHART_CAUSES = {
     "rule_not_allowed",
     "small_business_with_tax",
     "rate_not_supported",
+    "cost_centre_missing",
 }
-"""Refusals that a change of the chart in sevdesk can lift."""
+"""Refusals that a change of accounts or cost centres in sevdesk can lift."""
 
 
 def index_of(
@@ -80,16 +81,13 @@ def has_cost_centre(space: Space, remotes: Remotes) -> bool:
 
 
 def doubt(space: Space) -> None:
-    """Read the booking accounts anew at the next use: a person repaired something. No commit."""
-    db.session.execute(update(Chart).where(Chart.space_id == space.id).values(read_at=LONG_AGO))
-
-
-def doubt_cost_centre(space: Space) -> None:
-    """Look for the cost centre anew at the next use. Commits."""
+    """Read booking accounts and cost centre anew at the next use: a person repaired something, or
+    sevdesk says otherwise. No commit."""
     db.session.execute(
-        update(Chart).where(Chart.space_id == space.id).values(cost_centre_read_at=None)
+        update(Chart)
+        .where(Chart.space_id == space.id)
+        .values(read_at=LONG_AGO, cost_centre_read_at=None)
     )
-    db.session.commit()
 
 
 def forget(space: Space) -> None:

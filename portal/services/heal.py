@@ -302,10 +302,10 @@ def _index(space: Space, *, anew: bool) -> AccountIndex | None:
 
 
 def _has_cost_centre(space: Space, *, anew: bool) -> bool | None:
+    """Say whether the cost centre is there; `anew` after the accounts were read anew."""
     if space.cost_centre_number is None:
         return True
     if anew:
-        charts.doubt_cost_centre(space)
         return charts.has_cost_centre(space, _patient(space))
     chart = db.session.get(Chart, space.id)
     return chart.cost_centre_found if chart else None

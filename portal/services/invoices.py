@@ -178,9 +178,8 @@ def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
         # The account may have been made a moment ago: do not call it missing by an old chart.
         index = charts.index_of(space, work.remotes, younger_than=charts.READ_ANEW_AFTER)
         plan = plan_voucher(invoice, index, settings)
-    if isinstance(plan, VoucherPlan) and not charts.has_cost_centre(space, work.remotes):
-        number = space.cost_centre_number or ""
-        plan = NotBookable((Cause("cost_centre_missing", {"number": number}),))
+    if isinstance(plan, VoucherPlan) and (cause := _cost_centre_missing(work)):
+        plan = NotBookable((cause,))
     row.lines = line_facts(invoice, index)
     if isinstance(plan, VoucherPlan):
         row.due_date = plan.due_date
@@ -196,12 +195,19 @@ def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
 
 
 def _why_refused(work: Work, invoice: Invoice) -> Cause | None:
-    """Return why the invoice cannot be booked by the accounts as they are now, None if it can."""
+    """Return why the invoice cannot be booked by accounts and cost centre as they are now, None if
+    it can."""
     charts.doubt(work.space)
     db.session.commit()
     index = charts.index_of(work.space, work.remotes)
     plan = plan_voucher(invoice, index, voucher_settings(work.space))
-    return plan.cause if isinstance(plan, NotBookable) else None
+    return plan.cause if isinstance(plan, NotBookable) else _cost_centre_missing(work)
+
+
+def _cost_centre_missing(work: Work) -> Cause | None:
+    if charts.has_cost_centre(work.space, work.remotes):
+        return None
+    return Cause("cost_centre_missing", {"number": work.space.cost_centre_number or ""})
 
 
 def _skip(row: InvoiceSync, cause: Cause) -> None:

@@ -188,3 +188,20 @@ def test_a_fault_of_our_own_takes_one_invoice_out_and_not_the_space(
     fine = sync(remote, alpha, debitor=XYZ)
     assert (row_of(broken).state, row_of(broken).cause_code) == (State.FAILED, "unexpected")
     assert row_of(fine).state == State.SYNCED
+
+
+def test_a_cost_centre_that_vanished_a_moment_ago_is_named_and_looked_for_at_the_next_try(
+    remote: Remote, alpha: Space
+) -> None:
+    sync(remote, alpha, debitor=XYZ)  # from here on it is known to be there, for some minutes
+    remote.control("DELETE", f"/sevdesk/{TOKEN}/cost_centres/9")
+    made = sync(remote, alpha, debitor=XYZ)
+    row = row_of(made)
+    assert (row.state, row.cause_code) == (State.FAILED, "cost_centre_missing")
+    assert row.cause_params == {"number": "100"}
+    assert alpha.refusal_count == 0, "a cause that we can name is no riddle that pauses the space"
+    back = {"id": "9", "number": "100", "name": "Alpha"}
+    remote.control("POST", f"/sevdesk/{TOKEN}/cost_centres", back)
+    assert retry_invoice(alpha, id_of(made), actor="admin:owner")
+    work(alpha)
+    assert row_of(made).state == State.SYNCED
