@@ -17,7 +17,7 @@ from portal.cli_doctor import doctor_command
 from portal.cli_up import up_command
 from portal.core import core
 from portal.crypto import new_key
-from portal.database import db
+from portal.database import db, reading_only
 from portal.jobqueue import QUEUES
 from portal.models import HistoryLine, InvoiceSync, Space
 from portal.services import drain, history, housekeeping, resealing, retention, retry, upkeep
@@ -96,11 +96,12 @@ def run_upkeep() -> None:
 @spaces.command("list")
 def list_spaces() -> None:
     """Print every space, its state and its pause."""
-    for space in db.session.scalars(select(Space).order_by(Space.subdomain)):
-        state = "connected" if space.is_connected else "not connected"
-        if space.is_paused:
-            state = f"paused: {space.pause_code}"
-        click.echo(f"{space.subdomain}\t{state}\t{space.name}")
+    with reading_only():
+        for space in db.session.scalars(select(Space).order_by(Space.subdomain)):
+            state = "connected" if space.is_connected else "not connected"
+            if space.is_paused:
+                state = f"paused: {space.pause_code}"
+            click.echo(f"{space.subdomain}\t{state}\t{space.name}")
 
 
 @invoice_group.command("show")
@@ -108,9 +109,9 @@ def list_spaces() -> None:
 @click.argument("number")
 def show_invoice(space: str, number: str) -> None:
     """Print an invoice's state and its history."""
-    found = _space(space)
-    for invoice in _invoices(found, number):
-        _print_invoice(invoice)
+    with reading_only():
+        for invoice in _invoices(_space(space), number):
+            _print_invoice(invoice)
 
 
 @invoice_group.command("retry")
@@ -129,7 +130,10 @@ def retry_invoice(space: str, number: str) -> None:
 def run_sync(space: str) -> None:
     """Work through what is due in a space, in the foreground."""
     found = _space(space)
-    while drain.drain(found.id):
+    space_id = found.id
+    # A drain takes its lock on a connection of its own; on SQLite it would wait for this one.
+    db.session.commit()
+    while drain.drain(space_id):
         pass
     db.session.refresh(found)
     when = found.wake_at.isoformat(timespec="seconds") if found.wake_at else "nothing is due"
@@ -216,9 +220,10 @@ def _invoices(space: Space, number: str) -> list[InvoiceSync]:
 
 
 def _print_invoice(invoice: InvoiceSync) -> None:
+    amount = "-" if invoice.gross is None else f"{invoice.gross:.2f} {invoice.currency}"
     click.echo(
         f"{invoice.number}\t{invoice.state}\t{invoice.cause_code or '-'}\t"
-        f"{invoice.gross} {invoice.currency}\treceipt {invoice.sevdesk_voucher_id or '-'}"
+        f"{amount}\treceipt {invoice.sevdesk_voucher_id or '-'}"
     )
     lines = db.session.scalars(
         select(HistoryLine)

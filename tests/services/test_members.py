@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 
-from portal.database import db
-from portal.models import Space, State
+from portal.database import db, utcnow
+from portal.models import MemberSync, Space, State
 from portal.services.drain import drain
 from tests.services.conftest import (
     TOKEN,
@@ -93,6 +94,25 @@ def test_an_invoice_before_its_member_waits_until_the_contact_is_there(
     assert row.state == State.SYNCED
     [contact] = contacts(remote, "Müller")
     assert remote.sevdesk()["vouchers"][0]["supplier"]["id"] == contact["id"]
+
+
+def test_an_invoice_waits_ten_first_retries_for_its_member_and_then_goes_on_without(
+    remote: Remote, alpha: Space
+) -> None:
+    tomorrow = utcnow() + timedelta(days=1)
+    db.session.add(
+        MemberSync(space_id=alpha.id, cobot_membership_id="mem-new", next_try_at=tomorrow)
+    )
+    db.session.commit()
+    made = sync(remote, alpha, debitor={"type": "memberships", "id": "mem-new"})
+    while (row := row_of(made)).state == State.WAITING:
+        assert row.cause_code == "member_pending"
+        assert row.next_try_at is not None
+        row.next_try_at = utcnow()
+        db.session.commit()
+        work(alpha)
+    assert (row.state, row.cause_code) == (State.MISMATCHED, "contact_missing")
+    assert row.member_waits == 10
 
 
 def test_a_lost_answer_to_a_new_contact_never_makes_a_second_one(

@@ -170,6 +170,18 @@ def test_the_same_hook_fifty_times_makes_one_row(remote: Remote, alpha: Space) -
     assert event.seen_count == 50
 
 
+@pytest.mark.parametrize("event", ["updated_invoice", "deleted_invoice", "wrote_off_invoice"])
+def test_a_change_of_an_invoice_that_we_do_not_have_starts_no_sync(
+    remote: Remote, alpha: Space, event: str
+) -> None:
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    before = remote.mark()
+    assert announce(alpha, event, id_of(made)) == 202
+    work(alpha)
+    assert db.session.scalars(select(InvoiceSync)).all() == []
+    assert remote.calls(before) == []
+
+
 def test_counts_of_states_agree_with_the_rows(remote: Remote, alpha: Space) -> None:
     sync(remote, alpha, debitor=XYZ)
     sync(remote, alpha, debitor=XYZ, items=[line(code="Meeting")])
