@@ -11,7 +11,7 @@ import pytest
 
 from tests.browserless import Browserless, LogRow
 from tests.e2e.conftest import NO_LIMITS, QUICK
-from tests.e2e.worlds import ADMIN, invoice, token_of, world_of
+from tests.e2e.worlds import ADMIN, invoice, line, token_of, world_of
 from tests.receipts import receipts_of, total
 from tests.simulator.generator import generate_world, predict
 from tests.stack import Json, Stack
@@ -63,28 +63,38 @@ def test_five_hundred_invoices_end_as_predicted(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_the_limits_hold_and_everything_is_done(tmp_path: Path) -> None:
+def test_the_real_limits_hold_and_everything_is_done(tmp_path: Path) -> None:
     """Cobot allows 60 calls a minute and endpoint, we make 55; sevdesk gets two a second.
 
-    Here Cobot's two are a fifth of that, so that the second minute begins before the test gets
-    long. sevdesk publishes no limit, so nothing refuses there: its pace is measured.
+    Most invoices are of 0.00 or blocked, so that Cobot's limit is reached before sevdesk's pace.
+    sevdesk publishes no limit, so nothing refuses there: its pace is measured.
     """
-    ours, theirs, count = 11, 12, 14
-    settings = {**QUICK, "COBOT_CALLS_PER_MINUTE": str(ours), "SEVDESK_CALLS_PER_SECOND": "2"}
-    simulator = ("--cobot-per-minute", str(theirs))
+    ours, beyond = 55, 3
+    settings = {"UPKEEP_SECONDS": "1"}
     world = world_of("grenze")
-    with Stack(tmp_path, world=world, simulator=simulator, settings=settings) as stack:
+    with Stack(tmp_path, world=world, settings=settings) as stack:
+        assert stack.env["COBOT_CALLS_PER_MINUTE"] == str(ours)
+        assert stack.env["SEVDESK_CALLS_PER_SECOND"] == "2"
         person = Browserless(stack.portal_url)
         person.sign_in(ADMIN)
         person.connect("grenze", token_of("grenze"))
         after = stack.last_call()
-        for number in range(1, count + 1):
-            stack.create_invoice("grenze", invoice("grenze", f"G-{number}"))
-        rows = _finished(stack, person, "grenze", count)
+        for number in range(ours + beyond):
+            kind = "G" if number < 5 else "NB"[number % 2]
+            items = {"G": [line()], "N": [line(net="0.0")], "B": [line("Parkplatz")]}[kind]
+            stack.create_invoice("grenze", invoice("grenze", f"{kind}-{number}", items=items))
+        rows = _finished(stack, person, "grenze", ours + beyond)
         calls = stack.calls(after)
         booked = receipts_of(stack.sevdesk(token_of("grenze")))
-    assert {row.state for row in rows.values()} == {"synced"}
-    assert {number: len(found) for number, found in booked.items()} == dict.fromkeys(rows, 1)
+        told = stack.space("grenze")["activities"]
+    ends = {"G": "synced", "N": "skipped", "B": "failed"}
+    assert {number: row.state for number, row in rows.items()} == {
+        number: ends[number[0]] for number in rows
+    }
+    assert {number: len(found) for number, found in booked.items()} == {
+        number: 1 for number in rows if number[0] == "G"
+    }
+    assert len(told) == sum(number[0] == "B" for number in rows)
     assert [call for call in calls if call["status"] == 429] == []
     read = [call["at"] for call in calls if _is_invoice_read(call)]
     assert _most_within(60, read) == ours, "the limit is kept, and used"
