@@ -10,7 +10,9 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,19 @@ class Stack:
         path = self.log_folder / f"{name}.log"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
+    @contextmanager
+    def another_web(self) -> Iterator[str]:
+        """Run one more web server beside the first one; gives its address."""
+        port = parts.free_port()
+        url = f"http://{parts.LOOPBACK}:{port}"
+        self._run(replace(parts.web(port, self.env), name="web-2"))
+        try:
+            self.wait_until(lambda: self._answers(url), "the second web server")
+            yield url
+        finally:
+            del self.processes["web-2"]
+            self.supervisor.stop("web-2")
+
     # --- the remote sides --------------------------------------------------------------------
 
     def control(self, method: str, path: str, body: object = None) -> Any:
@@ -251,8 +266,11 @@ class Stack:
         for name in self.processes:
             if not self.supervisor.is_alive(name):
                 raise StackFailed(f"{name} ended\n{self.log_of(name)[-3000:]}")
+        return self._answers(self.portal_url)
+
+    def _answers(self, url: str) -> bool:
         try:
-            return self._http.get(f"{self.portal_url}/readyz", timeout=5).ok
+            return self._http.get(f"{url}/readyz", timeout=5).ok
         except requests.RequestException:
             return False
 

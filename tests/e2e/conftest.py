@@ -35,6 +35,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield started
 
 
+@pytest.fixture
+def second_web(stack: Stack) -> Iterator[str]:
+    """Another web server on the same database; its address."""
+    with stack.another_web() as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def admin(stack: Stack) -> Browserless:
     """The admin of all spaces, signed in."""
