@@ -14,10 +14,11 @@ SEED ?= 1
 INVOICES ?= 1000
 ROUNDS ?= 5
 SCALE ?= whole
+N ?= 30
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check lint format types imports templates translations \
-	test-postgres long bench faults faults-short storm browser screenshots audit lock sbom licences clean
+	test-postgres long fuzz bench faults faults-short storm browser screenshots audit lock sbom licences clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F'  ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -96,6 +97,11 @@ faults: setup ## all forty faults on SQLite and PostgreSQL; writes docs/faults.m
 bench: setup ## the ten measurements; ROWS=1,5 ROUNDS=5 SCALE=small, see docs/performance.md
 	@DURABLE=1 tools/with-postgres.sh $(PY) -m tests.bench --rounds $(ROUNDS) --scale $(SCALE) \
 		$(if $(ROWS),--rows $(ROWS))
+
+# N requests to each address, on SQLite and on PostgreSQL; the short way is part of `make test`.
+fuzz: setup ## whatever anybody may send to every address: N=30 requests each, on both databases
+	FUZZ_EXAMPLES=$(N) $(PY) -m pytest -q $(SIDE_BY_SIDE) tests/web/test_fuzz.py $(ARGS)
+	FUZZ_EXAMPLES=$(N) tools/with-postgres.sh $(PY) -m pytest -q $(SIDE_BY_SIDE) tests/web/test_fuzz.py $(ARGS)
 
 # A burst of 5,000 hooks, and the Procfile under honcho with PostgreSQL and a Redis.
 long: setup ## what takes longer: bursts, and the whole deployment by its Procfile
