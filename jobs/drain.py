@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from jobs.context import job_context
 from portal.core import core
+from portal.jobqueue import INTERACTIVE
 from portal.services.drain import drain, queue_for
 
 
 def drain_space(space_id: int, queue: str) -> None:
     """Work in one space for a while, then go to the end of the queue if more is due.
 
-    Safe to run twice: a second one finds the lock taken and leaves.
+    The worker for people does only what they wait for and leaves the rest to the others. Safe to
+    run twice: a second one finds the lock taken and leaves.
     """
     with job_context():
         core().queue.started(space_id, queue=queue)
-        if drain(space_id):
+        if drain(space_id, only_urgent=queue == INTERACTIVE):
             core().queue.wake(space_id, queue=queue_for(space_id))

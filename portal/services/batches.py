@@ -14,7 +14,6 @@ from sqlalchemy import Select, delete, func, insert, select, update
 
 from portal.core import core
 from portal.database import db, utcnow
-from portal.jobqueue import INTERACTIVE
 from portal.models import Batch, BatchItem, InvoiceSync, Space, State
 from portal.models.invoice import IN_WORK
 from portal.services import charts, retry, skips
@@ -112,7 +111,7 @@ def start(space: Space, batch: Batch) -> bool:
     charts.doubt(space)
     space.wake_at = utcnow()
     db.session.commit()
-    core().queue.wake(space.id, queue=INTERACTIVE)
+    core().queue.wake(space.id)
     return True
 
 

@@ -16,7 +16,7 @@ from portal.core import core
 from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import PortalError
-from portal.jobqueue import BACKFILL, DRAIN, DRAIN_SECONDS
+from portal.jobqueue import BACKFILL, DRAIN, DRAIN_SECONDS, INTERACTIVE
 from portal.logs import tracing
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.services import (
@@ -43,10 +43,11 @@ COME_AGAIN = timedelta(seconds=1)
 """After so long a space is looked at again whose lock was taken."""
 
 
-def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
+def drain(space_id: int, *, seconds: float = DRAIN_SECONDS, only_urgent: bool = False) -> bool:
     """Work in one space for so many seconds at the most; return whether more is due at once.
 
-    Safe to run twice: the second one finds the lock taken and leaves.
+    With `only_urgent` just what a person waits for is done. Safe to run twice: the second one finds
+    the lock taken and leaves.
     """
     with space_lock(space_id) as lock:
         if lock is None:
@@ -54,7 +55,7 @@ def drain(space_id: int, *, seconds: float = DRAIN_SECONDS) -> bool:
             return False
         started = time.monotonic()
         try:
-            until = _work_through(space_id, lock, seconds)
+            until = _work_through(space_id, lock, seconds, only_urgent)
             return _set_alarm(space_id, lock, until)
         except LockLost as err:
             db.session.rollback()
@@ -78,7 +79,7 @@ def _come_again(space_id: int) -> None:
     db.session.commit()
 
 
-def _work_through(space_id: int, lock: Lock, seconds: float) -> datetime | None:
+def _work_through(space_id: int, lock: Lock, seconds: float, only_urgent: bool) -> datetime | None:
     """Work until nothing is due or the time is up; return before when nothing can be done."""
     end = time.monotonic() + seconds
     space = db.session.get(Space, space_id, populate_existing=True)
@@ -98,7 +99,7 @@ def _work_through(space_id: int, lock: Lock, seconds: float) -> datetime | None:
     try:
         while time.monotonic() < end and not stopping.requested.is_set():
             _stop_if_disconnected(work)
-            if not _next(work):
+            if not _next(work, only_urgent):
                 return None
             inbox.take_in(space_id)
     except LeaveSpace as leaving:
@@ -106,21 +107,13 @@ def _work_through(space_id: int, lock: Lock, seconds: float) -> datetime | None:
     return None
 
 
-def _next(work: Work) -> bool:
-    """Do the one thing that is most due: members before invoices, oldest first."""
+def _next(work: Work, only_urgent: bool) -> bool:
+    """Do the one thing that is most due: what a person waits for, members, invoices, oldest first.
+
+    Return False when there is nothing.
+    """
     space_id = work.space.id
     now = utcnow()
-    member = db.session.scalar(
-        select(MemberSync)
-        .where(MemberSync.space_id == space_id, MemberSync.next_try_at <= now)
-        .order_by(MemberSync.id)
-        .limit(1)
-        .execution_options(populate_existing=True)
-    )
-    if member is not None:
-        db.session.commit()
-        _try(work, members.sync, member)
-        return True
     invoice = db.session.scalar(
         select(InvoiceSync)
         .where(InvoiceSync.space_id == space_id, InvoiceSync.next_try_at <= now)
@@ -128,7 +121,21 @@ def _next(work: Work) -> bool:
         .limit(1)
         .execution_options(populate_existing=True)
     )
+    is_urgent = invoice is not None and invoice.is_urgent
+    if only_urgent and not is_urgent:
+        db.session.commit()
+        return False
+    member = db.session.scalar(
+        select(MemberSync)
+        .where(MemberSync.space_id == space_id, MemberSync.next_try_at <= now)
+        .order_by(MemberSync.id)
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
     db.session.commit()
+    if member is not None and not is_urgent:
+        _try(work, members.sync, member)
+        return True
     if invoice is None:
         return batches.take_up(space_id) or member_import.take_up(work) or backfill.take_up(work)
     _try(work, invoices.sync, invoice)
@@ -197,11 +204,16 @@ def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:
 
 
 def queue_for(space_id: int) -> str:
-    """Return the queue for a space that has something due: old invoices have one of their own.
+    """Return the queue for a space that has something due.
 
-    So a space that takes over years of them does not keep the workers of new ones busy.
+    What a person waits for has a queue of its own, so it never stands behind the drains of others;
+    old invoices have one, so a space that takes over years of them keeps no new ones waiting.
     """
     is_due = (InvoiceSync.space_id == space_id, InvoiceSync.next_try_at <= utcnow())
+    waited_for = select(InvoiceSync.id).where(*is_due, InvoiceSync.is_urgent.is_(True))
+    if db.session.scalar(waited_for.limit(1)) is not None:
+        db.session.commit()
+        return INTERACTIVE
     of_new = (
         select(InvoiceSync.id).where(*is_due, InvoiceSync.is_backfill.is_(False)),
         select(InboxEvent.id).where(
