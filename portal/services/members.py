@@ -1,39 +1,29 @@
-"""One member on the way: contact found or made, address, e-mail, number back to Cobot, a note.
+"""One member on the way: contact found or made; what follows stands in member_details.py.
 
 POST /Contact is never repeated without looking: sevdesk accepts a used customer number.
 """
 
 from __future__ import annotations
 
-import html
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from flask_babel import gettext
 from sqlalchemy import update
 
 from portal.cobot.records import Membership
 from portal.core import core
 from portal.database import db, utcnow
-from portal.errors import (
-    Forbidden,
-    NotFound,
-    OutcomeUnknown,
-    Rejected,
-    RemoteError,
-)
+from portal.errors import NotFound, OutcomeUnknown, Rejected, RemoteError
 from portal.models import InvoiceSync, MemberSync, State
-from portal.services import clients, locks, record
-from portal.services.sentences import language_of
+from portal.services import locks, member_details, record
 from portal.services.work import Edge, LeaveSpace, Work, fail, forget_cause, note_row
 from portal.sevdesk.records import Contact
 from portal.sync.accounts import fold_name
 from portal.sync.causes import Cause
 from portal.sync.contacts import (
     AdoptContact,
-    address_draft,
     contact_draft,
     plan_member,
 )
@@ -42,9 +32,16 @@ log = structlog.get_logger(__name__)
 
 PARKED_SECONDS = 60
 SEND_WITHIN_SECONDS = 30
-LOOK_PATIENCE_SECONDS = 10
 NUMBER_LOCK_SECONDS = 1
 """Soon enough to come again when another worker is making a contact in the same sevdesk."""
+
+
+@dataclass
+class LostLook:
+    """How far one look for a contact whose answer was lost got; `to_read` are ids."""
+
+    by_number: tuple[Contact, ...] | None = None
+    to_read: list[str] | None = None
 
 
 @dataclass
@@ -57,6 +54,7 @@ class ParkedMember:
     has_looked: bool = False
     """That no contact of the member's number is to be taken; then `why` says what stood against."""
     why: str | None = None
+    look: LostLook | None = None
 
 
 def sync(work: Work, row: MemberSync) -> None:
@@ -78,11 +76,11 @@ def sync(work: Work, row: MemberSync) -> None:
         if not row.contact_checked:
             _check(work, row)
         step = "address"
-        _complete(work, row, membership)
+        member_details.complete(work, row, membership)
         step = "number_written"
-        if _write_back(work, row, membership):
+        if member_details.write_back(work, row, membership):
             step = "note"
-            _note_in_feed(work, row)
+            member_details.note_in_feed(work, row)
             _done(work, row)
     except RemoteError as err:
         work.settle(row, err, step)
@@ -126,7 +124,7 @@ def _link(work: Work, row: MemberSync, parked: ParkedMember) -> None:
             # A worker died between the commit and the answer.
             row.state = State.UNKNOWN
             work.commit(Edge.UNKNOWN)
-        found = _look_for_lost(work, row, membership)
+        found = _look_for_lost(work, row, parked)
         if found is not None:
             _keep(work, row, found, "found")
         return
@@ -171,6 +169,8 @@ def _make(work: Work, row: MemberSync, membership: Membership, why: str | None) 
             made = work.remotes.sevdesk.create_contact(contact_draft(membership, number))
         except OutcomeUnknown as err:
             row.state = State.UNKNOWN
+            row.sent_at = utcnow()  # the looks are counted from the lost answer
+            row.next_try_at = _next_look_at(row)
             row.cause_code, row.cause_params = "checking", {}
             note_row(row, "contact", "unknown", error=err, next_try_at=row.next_try_at)
             work.commit(Edge.UNKNOWN)
@@ -193,24 +193,33 @@ def _check(work: Work, row: MemberSync) -> None:
     _keep(work, row, contact or Contact(row.contact_id, row.contact_number, ""), "created")
 
 
-def _look_for_lost(work: Work, row: MemberSync, membership: Membership) -> Contact | None:
+def _look_for_lost(work: Work, row: MemberSync, parked: ParkedMember) -> Contact | None:
     """Look for the contact of a lost answer, by the number sent, then by e-mail and name."""
     assert row.sent_number is not None
+    membership = parked.membership
     draft = contact_draft(membership, row.sent_number)
     names = {
         fold_name(draft.organisation or ""),
         fold_name(f"{draft.surename or ''} {draft.familyname or ''}"),
     } - {""}
-    # These calls belong together and may be more than the budget gives at once: this look, which is
-    # rare, waits for it.
-    sevdesk = clients.sevdesk_of(work.space, patience_seconds=LOOK_PATIENCE_SECONDS)
-    db.session.commit()
-    hits = list(sevdesk.find_contacts(row.sent_number))
-    if not hits and membership.email:
-        hits = list(sevdesk.find_contacts_by_email(membership.email))
-    for hit in hits:
-        if fold_name(hit.name) in names:
-            return hit
+    # Kept in between: the calls may be more than our budget gives at once.
+    look = parked.look = parked.look or LostLook()
+    sevdesk = work.remotes.sevdesk
+    if look.by_number is None:
+        look.by_number = sevdesk.find_contacts(row.sent_number)
+    found = next((hit for hit in look.by_number if fold_name(hit.name) in names), None)
+    if found is None and membership.email:
+        # sevdesk may have given another number than the one we sent.
+        if look.to_read is None:
+            look.to_read = list(sevdesk.contact_ids_by_email(membership.email))
+        while found is None and look.to_read:
+            hit = sevdesk.contact(look.to_read[0])
+            look.to_read.pop(0)
+            if hit is not None and fold_name(hit.name) in names:
+                found = hit
+    parked.look = None
+    if found is not None:
+        return found
     row.looks += 1
     if row.looks < len(core().config.looks_seconds):
         row.state = State.UNKNOWN
@@ -254,83 +263,6 @@ def _keep(work: Work, row: MemberSync, contact: Contact, step: str) -> None:
         .execution_options(synchronize_session=False)
     )
     work.commit(Edge.CONTACT_LINKED)
-
-
-def _complete(work: Work, row: MemberSync, membership: Membership) -> None:
-    """Add address and e-mail to a contact that we made; each is tried alone.
-
-    What sevdesk refuses is only noted. So is an unknown outcome: a second address would do more
-    harm than a missing one.
-    """
-    assert row.contact_id is not None
-    address = address_draft(membership)
-    if not row.address_done:
-        if address is not None:
-            try:
-                work.remotes.sevdesk.add_address(row.contact_id, address)
-            except (OutcomeUnknown, Rejected, Forbidden) as err:
-                note_row(row, "address", "failed", error=err)
-        row.address_done = True
-        work.commit(Edge.ADDRESS_DONE)
-    if not row.email_done:
-        if membership.email:
-            try:
-                work.remotes.sevdesk.add_email(row.contact_id, membership.email)
-            except (OutcomeUnknown, Rejected, Forbidden) as err:
-                note_row(row, "email", "failed", error=err)
-        row.email_done = True
-        work.commit(Edge.EMAIL_DONE)
-
-
-def _write_back(work: Work, row: MemberSync, membership: Membership) -> bool:
-    """Write the contact's number to the Cobot member and read it back; False when it did not hold.
-
-    The number overwrites Cobot's own, as the help page says. A failure never holds an invoice.
-    """
-    number = row.contact_number
-    if number is None or row.number_written == number:
-        return True
-    if (membership.customer_number or "").strip() != number:
-        try:
-            work.remotes.cobot.write_customer_number(row.cobot_membership_id, number)
-        except (Rejected, NotFound, Forbidden) as err:
-            fail(row, Cause("number_not_written", {"number": number}), step="number", error=err)
-            work.commit(Edge.FAILED)
-            return False
-        read_back = work.remotes.cobot.membership(row.cobot_membership_id).customer_number
-        if (read_back or "").strip() != number:
-            fail(row, Cause("number_not_written", {"number": number}), step="number")
-            work.commit(Edge.FAILED)
-            return False
-    row.number_written = number
-    note_row(row, "number_written", "done", number=number, before=row.number_before)
-    work.commit(Edge.NUMBER_WRITTEN)
-    return True
-
-
-def _note_in_feed(work: Work, row: MemberSync) -> None:
-    """Say once in Cobot's feed that the member is a sevdesk contact now."""
-    if row.note_posted or row.contact_number is None:
-        return
-    row.note_posted = True
-    work.commit(Edge.NOTING)
-    with language_of(work.space):
-        said = gettext(
-            "sevdesk: the member was transferred as a contact, customer number %(number)s.",
-            number=row.contact_number,
-        )
-    try:
-        work.remotes.cobot.post_activity(
-            html.escape(said, quote=False), None, [row.cobot_membership_id]
-        )
-    except (OutcomeUnknown, Rejected, NotFound) as err:
-        note_row(row, "note", "failed", error=err)
-    except Forbidden as err:
-        work.space.messages_refused_at = work.space.messages_refused_at or utcnow()
-        note_row(row, "note", "failed", error=err)
-    else:
-        note_row(row, "note", "done")
-    work.commit(Edge.NOTED)
 
 
 def _done(work: Work, row: MemberSync) -> None:

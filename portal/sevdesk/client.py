@@ -126,13 +126,20 @@ class SevdeskClient:
     def find_contacts_by_email(self, email: str) -> tuple[Contact, ...]:
         """Return every contact with this e-mail address, upper and lower case being the same.
 
-        The filter `value` is not documented. API: GET /CommunicationWay, GET /Contact/{contactId}
+        API: GET /CommunicationWay, GET /Contact/{contactId}
+        """
+        contacts = (self.contact(owner) for owner in self.contact_ids_by_email(email))
+        return tuple(contact for contact in contacts if contact is not None)
+
+    def contact_ids_by_email(self, email: str) -> tuple[str, ...]:
+        """Return the ids of the contacts with this e-mail address, upper or lower case.
+
+        The filter `value` is not documented. API: GET /CommunicationWay
         """
         found = self._all("/CommunicationWay", {"type": "EMAIL", "value": email}, shapes.email)
         wanted = email.strip().casefold()
         owners = dict.fromkeys(owner for owner, address in found if address.casefold() == wanted)
-        contacts = (self.contact(owner) for owner in owners if owner)
-        return tuple(contact for contact in contacts if contact is not None)
+        return tuple(owner for owner in owners if owner)
 
     def contacts_page(self, page: int) -> tuple[tuple[Contact, ...], bool]:
         """Return one page of all contacts, persons too, from 0, and whether it is the last.

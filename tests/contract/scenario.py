@@ -230,6 +230,7 @@ def ask_sevdesk(settings: Mapping[str, str], sessions: Sessions, asked: set[str]
     sevdesk.add_email(person.id, "joerg@example.org")
     assert sevdesk.emails_of(person.id) == ("joerg@example.org",)
     assert sevdesk.find_contacts_by_email("joerg@example.org") == (person,)
+    assert sevdesk.contact_ids_by_email("joerg@example.org") == (person.id,)
     assert person in sevdesk.contacts_page(0)[0]
     assert sevdesk.find_contacts_by_name("jörg") == (person,)
     assert (person.id, "joerg@example.org") in sevdesk.emails_page(0)[0]
