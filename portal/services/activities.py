@@ -14,6 +14,7 @@ from portal.errors import (
     NotFound,
     OutcomeUnknown,
     Rejected,
+    RemoteError,
 )
 from portal.models import InvoiceSync, Space
 from portal.services import record
@@ -57,8 +58,13 @@ def tell_repaired(work: Work, row: InvoiceSync) -> None:
 def _post(work: Work, row: InvoiceSync, said: str, level: str | None, told: str | None) -> None:
     """Post one message and keep that it was; a message never holds an invoice up.
 
-    Raises TemporaryError when it is certain that nothing was posted.
+    Raises RemoteError when it is to be tried again: nothing was posted, or an answer was lost.
     """
+    if row.tell_attempts >= MOST_TRIES:
+        # Workers died over it before they could write down what became of it.
+        note_row(row, "told", "unknown")
+        _told(work, row, told)
+        return
     with language_of(work.space):
         label = gettext("Open in the portal")
     link = html.escape(invoice_url(work.space, row), quote=True)
@@ -71,7 +77,6 @@ def _post(work: Work, row: InvoiceSync, said: str, level: str | None, told: str 
         _post_somewhere(work, row, message, level)
     except OutcomeUnknown as err:
         if not is_last:
-            note_row(row, "told", "unknown", error=err)
             raise
         note_row(row, "told", "unknown", error=err)
         outcome = "unknown"
@@ -80,6 +85,10 @@ def _post(work: Work, row: InvoiceSync, said: str, level: str | None, told: str 
             work.space.messages_refused_at = work.space.messages_refused_at or utcnow()
         note_row(row, "told", "failed", error=err)
         outcome = "failed"
+    except RemoteError:
+        row.tell_attempts -= 1  # certainly not posted
+        work.commit(Edge.TELLING_LATER)
+        raise
     else:
         work.space.messages_refused_at = None
         note_row(row, "told", "done", cause=row.cause_code, params=dict(row.cause_params))

@@ -70,12 +70,17 @@ class Edge(StrEnum):
     TAGGED = "tagged"
     LOOKED = "looked"
     TELLING = "telling"
+    TELLING_LATER = "telling_later"
     TOLD = "told"
     MEMBER_READ = "member_read"
     CONTACT_SENDING = "contact_sending"
     CONTACT_MADE = "contact_made"
     CONTACT_LINKED = "contact_linked"
+    ADDRESS_SENDING = "address_sending"
+    ADDRESS_LATER = "address_later"
     ADDRESS_DONE = "address_done"
+    EMAIL_SENDING = "email_sending"
+    EMAIL_LATER = "email_later"
     EMAIL_DONE = "email_done"
     NUMBER_WRITTEN = "number_written"
     NOTING = "noting"
@@ -382,11 +387,13 @@ def forget_cause(row: InvoiceSync | MemberSync) -> None:
 def backoff_seconds(attempts: int) -> float:
     """Return how long to wait after this many tries: exponential, with full jitter.
 
-    Never less than a tenth of the step, so that a fault is not met by a storm of calls.
+    The step doubles from RETRY_FIRST_SECONDS to RETRY_MAX_SECONDS, and any moment within it may be
+    the next try. What keeps a fault from being met by a storm of calls is that the whole space
+    waits after FAILURES_IN_A_ROW.
     """
     config = core().config
     step = min(config.retry_first_seconds * 2 ** min(attempts - 1, 30), config.retry_max_seconds)
-    return random.uniform(step / 10, step)  # noqa: S311 - spreads load, guards nothing
+    return random.uniform(0, step)  # noqa: S311 - spreads load, guards nothing
 
 
 def note_row(
