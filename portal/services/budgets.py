@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 
 from portal.core import core
 from portal.database import db, insert_or_update
@@ -55,7 +55,8 @@ def sevdesk_limit() -> Limit:
     if rate <= 0:
         return Limit(0, 1.0)
     calls = max(2, int(rate))
-    return Limit(calls, calls / rate)
+    # Never less than a second: half a call more a second must not become two more in one.
+    return Limit(calls, max(1.0, calls / rate))
 
 
 def take(key: str, limit: Limit) -> None:
@@ -110,15 +111,19 @@ def need(key: str, limit: Limit, calls: int) -> None:
 
 
 def block(key: str, seconds: float) -> None:
-    """Let nobody call with this key for a while: the remote side asked for it (Retry-After)."""
+    """Let nobody call with this key for a while: the remote side asked for it (Retry-After).
+
+    Of two such wishes the longer one counts.
+    """
     until = time.time() + seconds
+    longer = case((Budget.blocked_until > until, Budget.blocked_until), else_=until)
     with db.engine.begin() as connection:
         connection.execute(
             insert_or_update(
                 Budget,
                 {"key": key, "calls": [], "blocked_until": until},
                 unique=("key",),
-                change={"blocked_until": until},
+                change={"blocked_until": longer},
             )
         )
 
