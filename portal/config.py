@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from portal.errors import PortalError
 
+FEWEST_LOOKS = 3
+"""So many empty looks at the least stand before a second write."""
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -156,6 +158,8 @@ class Config(BaseSettings):
     def _check_looks(self) -> Config:
         if not self.looks_seconds or list(self.looks_seconds) != sorted(self.looks_seconds):
             raise ValueError("LOOKS_SECONDS must be rising seconds, such as 15,120,900")
+        if len(self.looks_seconds) < FEWEST_LOOKS:
+            raise ValueError("LOOKS_SECONDS must name three looks at the least: 15,120,900")
         return self
 
     @cached_property

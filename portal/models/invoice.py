@@ -146,6 +146,7 @@ class InvoiceSync(Base):
     sent_number: Mapped[str | None] = mapped_column(String(100))
     sent_credit_debit: Mapped[str | None] = mapped_column(String(1))
     sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When the receipt was sent; where its answer was lost, when that was known."""
     sent_contact_id: Mapped[str | None] = mapped_column(String(64))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     """Digest of what was booked."""

@@ -20,7 +20,8 @@ from portal.sync.plans import EXPENSE, VoucherPlan
 
 
 def next_look_at(row: InvoiceSync) -> datetime:
-    """Return when the next look for a lost answer is due: LOOKS_SECONDS after it was sent."""
+    """Return when the next look is due: LOOKS_SECONDS after the answer was lost, or, should a
+    worker have died over it, after it was sent."""
     waits = core().config.looks_seconds
     assert row.sent_at is not None
     return row.sent_at + timedelta(seconds=waits[min(row.looks, len(waits) - 1)])

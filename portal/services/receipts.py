@@ -127,6 +127,7 @@ def send(
         voucher = work.remotes.sevdesk.save_voucher(draft)
     except OutcomeUnknown as err:
         work.unpark(row.cobot_invoice_id)
+        row.sent_at = utcnow()  # the looks are counted from the lost answer
         row.next_try_at = looks.next_look_at(row)
         record.set_state(row, State.UNKNOWN)
         row.cause_code, row.cause_params = "checking", {}
