@@ -11,8 +11,8 @@ from portal.core import core
 from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, PermanentError, RemoteError
-from portal.models import InvoiceSync, Space
-from portal.services import clients, pauses, record, subscriptions
+from portal.models import InvoiceSync, MemberSync, Space
+from portal.services import clients, pauses, record, spot_checks, subscriptions
 from portal.services.clients import Remotes
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,8 @@ longer than a month so that a monthly run is always in it."""
 
 
 def catch_up(space_id: int) -> int:
-    """Renew the subscriptions and add the invoices that we do not know; return how many.
+    """Renew the subscriptions, add the invoices and members that we do not know, look whether some
+    receipts are still there; return how many were added.
 
     Reads from the space's start date, at most WINDOW back. What cannot be done now is left for the
     next round. Source of the list: https://dev.cobot.me (GET /spaces/{id}/invoices).
@@ -37,7 +38,8 @@ def catch_up(space_id: int) -> int:
         subscriptions.renew(space)
         remotes = clients.remotes_of(space)
         db.session.commit()
-        added = _compare(space, remotes, today)
+        added = _compare(space, remotes, today) + _add_missed_members(space, remotes)
+        gone = spot_checks.look(space, remotes.sevdesk)
     except BudgetExhausted as err:
         log.info("catching up goes on later", space=space_id, error=str(err))
         return 0
@@ -54,9 +56,9 @@ def catch_up(space_id: int) -> int:
     local = utcnow().astimezone(core().config.zone)
     is_tonights = local.time() >= core().config.catch_up_at
     space.caught_up_on = today if is_tonights else today - timedelta(days=1)
-    record.note(space_id, "caught_up", "done", added=added)
+    record.note(space_id, "caught_up", "done", added=added, receipts_gone=gone or None)
     db.session.commit()
-    if added:
+    if added or gone:
         core().queue.wake(space_id)
     return added
 
@@ -94,3 +96,29 @@ def _add_unknown(space: Space, cobot_ids: list[str]) -> int:
         space.wake_at = utcnow()
     db.session.commit()
     return len(missing)
+
+
+def _add_missed_members(space: Space, remotes: Remotes) -> int:
+    """Add the members that were confirmed since the space was connected and that no hook told of.
+
+    Those of before are imported by a person, who sees first what would be made.
+    """
+    assert space.connected_at is not None
+    members, _ = remotes.cobot.memberships()
+    known = set(
+        db.session.scalars(
+            select(MemberSync.cobot_membership_id).where(MemberSync.space_id == space.id)
+        )
+    )
+    added = 0
+    for one in members:
+        if one.id in known or one.confirmed_at is None or one.confirmed_at < space.connected_at:
+            continue
+        member = record.add_member(space.id, one.id, announced_at=utcnow())
+        if member is not None:
+            record.note(space.id, "announced", "done", member=member, event="found_in_list")
+            added += 1
+    if added:
+        space.wake_at = utcnow()
+    db.session.commit()
+    return added

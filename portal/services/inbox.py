@@ -5,9 +5,9 @@ from __future__ import annotations
 import structlog
 from sqlalchemy import select
 
-from portal.database import db, insert_or_update, utcnow
+from portal.database import db, utcnow
 from portal.logs import tracing
-from portal.models import InboxEvent, InvoiceSync, MemberSync, State
+from portal.models import InboxEvent, InvoiceSync, State
 from portal.services import record
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ def take_in(space_id: int) -> int:
     for event in events:
         with tracing(request_id=event.request_id):
             if event.event == "confirmed_membership":
-                add_member(space_id, event)
+                _add_member(space_id, event)
             else:
                 _invoice_event(space_id, event)
             log.info("taken in", space=space_id, event_name=event.event, remote_id=event.remote_id)
@@ -37,35 +37,20 @@ def take_in(space_id: int) -> int:
     return len(events)
 
 
-def add_member(space_id: int, event: InboxEvent) -> None:
-    """Add the row of a member that we did not know, due at once."""
-    added = db.session.execute(
-        insert_or_update(
-            MemberSync,
-            {
-                "space_id": space_id,
-                "cobot_membership_id": event.remote_id,
-                "state": State.WAITING,
-                "next_try_at": utcnow(),
-                "created_at": event.first_seen_at,
-                "request_id": event.request_id,
-            },
-            unique=("space_id", "cobot_membership_id"),
-            change={},
-        ).returning(MemberSync.id)
-    ).scalar_one_or_none()
-    if added is None:
-        return
-    member = db.session.get(MemberSync, added)
-    record.note(
-        space_id,
-        "announced",
-        "done",
-        member=member,
-        actor=record.COBOT,
-        at=event.first_seen_at,
-        event=event.event,
+def _add_member(space_id: int, event: InboxEvent) -> None:
+    member = record.add_member(
+        space_id, event.remote_id, announced_at=event.first_seen_at, request_id=event.request_id
     )
+    if member is not None:
+        record.note(
+            space_id,
+            "announced",
+            "done",
+            member=member,
+            actor=record.COBOT,
+            at=event.first_seen_at,
+            event=event.event,
+        )
 
 
 def _invoice_event(space_id: int, event: InboxEvent) -> None:

@@ -33,12 +33,14 @@ class Anew(StrEnum):
     NOTHING = "nothing"
 
 
-def take_back(space: Space, gone: Mapping[int, str], *, actor: str) -> int:
+def take_back(
+    space: Space, gone: Mapping[int, str], *, actor: str, is_to_tell: bool = False
+) -> int:
     """Call invoices not booked whose receipt sevdesk does not have any more; return how many.
 
     `gone` maps our row ids to the receipts that were looked for. Receipts of another sevdesk client
-    are left alone: this token cannot see them. No message is posted in Cobot: whoever looked reads
-    it here. The caller commits.
+    are left alone: this token cannot see them. A message is posted in Cobot only where nobody
+    looked (`is_to_tell`): whoever did reads it here. The caller commits.
     """
     rows = db.session.scalars(
         select(InvoiceSync)
@@ -64,7 +66,8 @@ def take_back(space: Space, gone: Mapping[int, str], *, actor: str) -> int:
         row.has_import_tag = row.has_mismatch_tag = False
         row.was_adopted = False
         row.step = Step.FETCHED
-        row.next_try_at = None
+        row.next_try_at = utcnow() if is_to_tell else None
+        row.tell_attempts = 0
         row.finished_at = utcnow()
         record.set_state(row, State.FAILED)
         record.note(

@@ -115,6 +115,32 @@ def add_invoice(space_id: int, cobot_invoice_id: str, *, announced_at: datetime)
     return invoice
 
 
+def add_member(
+    space_id: int,
+    cobot_membership_id: str,
+    *,
+    announced_at: datetime,
+    request_id: str | None = None,
+) -> MemberSync | None:
+    """Add the row of a member, due at once; None for one that we know. The caller commits."""
+    added = db.session.execute(
+        insert_or_update(
+            MemberSync,
+            {
+                "space_id": space_id,
+                "cobot_membership_id": cobot_membership_id,
+                "state": State.WAITING,
+                "next_try_at": utcnow(),
+                "created_at": announced_at,
+                "request_id": request_id,
+            },
+            unique=("space_id", "cobot_membership_id"),
+            change={},
+        ).returning(MemberSync.id)
+    ).scalar_one_or_none()
+    return db.session.get(MemberSync, added) if added is not None else None
+
+
 def uncount(invoice: InvoiceSync) -> None:
     """Take an invoice that is being deleted out of the counts. The caller commits."""
     _count(invoice.space_id, State(invoice.state), -1)
