@@ -94,6 +94,8 @@ class Space(Base):
     """The earliest time at which something in this space is due; None when nothing is."""
     sequence: Mapped[int] = mapped_column(default=0)
     """Counts the changes of invoices in this space; the live log's cursor."""
+    history_lines: Mapped[int] = mapped_column(default=0)
+    """How many lines all chains of this space have, so that a cut-off end is found."""
 
     @property
     def is_connected(self) -> bool:

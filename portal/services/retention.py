@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from portal.core import core
 from portal.database import db, utcnow
@@ -33,7 +33,7 @@ from portal.models import (
     SupportVisit,
     Task,
 )
-from portal.services import record
+from portal.services import history, record
 
 BATCH = 500
 FINAL = (State.SYNCED, State.MISMATCHED, State.SKIPPED, State.FAILED)
@@ -136,23 +136,37 @@ def _delete_invoices(space: Space, rows: Sequence[InvoiceSync]) -> None:
             select(HistoryLine.hash).where(*lines).order_by(HistoryLine.id.desc()).limit(1)
         ),
     )
-    db.session.execute(delete(HistoryLine).where(*lines))
+    _delete_lines(space, *lines)
     for row in rows:
         record.uncount(row)
     db.session.execute(delete(InvoiceSync).where(InvoiceSync.id.in_(ids)))
 
 
+def _delete_lines(space: Space, *which: ColumnElement[bool]) -> None:
+    gone = db.session.execute(
+        delete(HistoryLine).where(*which).execution_options(synchronize_session=False)
+    )
+    history.count(space.id, -int(gone.rowcount))  # type: ignore[attr-defined]
+
+
 def _delete_members(space: Space) -> None:
     lines = (HistoryLine.space_id == space.id, HistoryLine.member_id.is_not(None))
+    members, first, last = db.session.execute(
+        select(
+            func.count(), func.min(MemberSync.created_at), func.max(MemberSync.created_at)
+        ).where(MemberSync.space_id == space.id)
+    ).one()
     record.note(
         space.id,
         "pruned",
         "done",
-        members=db.session.scalar(select(func.count()).where(MemberSync.space_id == space.id)),
+        members=members,
         lines=db.session.scalar(select(func.count()).where(*lines)),
+        first_date=first.date().isoformat() if first else None,
+        last_date=last.date().isoformat() if last else None,
         last_hash=db.session.scalar(
             select(HistoryLine.hash).where(*lines).order_by(HistoryLine.id.desc()).limit(1)
         ),
     )
-    db.session.execute(delete(HistoryLine).where(*lines))
+    _delete_lines(space, *lines)
     db.session.execute(delete(MemberSync).where(MemberSync.space_id == space.id))

@@ -25,6 +25,15 @@ SQLITE_TRIGGERS = (
     WHEN NOT EXISTS (SELECT 1 FROM prune_permit WHERE space_id = OLD.space_id)
     BEGIN SELECT RAISE(ABORT, 'history lines are only pruned'); END
     """,
+    # INSERT OR REPLACE deletes without asking the trigger above.
+    """
+    CREATE TRIGGER history_line_no_replace BEFORE INSERT ON history_line
+    WHEN EXISTS (
+        SELECT 1 FROM history_line
+        WHERE id = NEW.id OR (chain = NEW.chain AND number = NEW.number)
+    )
+    BEGIN SELECT RAISE(ABORT, 'history lines are never changed'); END
+    """,
 )
 POSTGRESQL_TRIGGERS = (
     """
@@ -118,6 +127,7 @@ def upgrade() -> None:
         sa.Column("caught_up_on", sa.Date(), nullable=True),
         sa.Column("wake_at", portal.database.Moment(timezone=True), nullable=True),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("history_lines", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "corrections IN ('ask', 'negative', 'expense', 'never')",
             name=op.f("ck_space_corrections"),
