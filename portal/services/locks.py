@@ -17,12 +17,16 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
+import structlog
 from sqlalchemy import or_, select, text, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 
 from portal.database import db, insert_or_update, utcnow
 from portal.errors import PortalError
 from portal.models import Lease
+
+log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=120)
 """Longer than the slowest remote call; renewed by every confirm."""
@@ -121,6 +125,7 @@ class _LeaseLock(Lock):
 
 @contextmanager
 def _lease(name: str) -> Iterator[Lock | None]:
+    _release_what_was_left()
     owner = f"{os.getpid()}:{_birth(os.getpid())}:{secrets.token_hex(8)}"
     with db.engine.begin() as connection:
         connection.execute(
@@ -143,7 +148,22 @@ def _lease(name: str) -> Iterator[Lock | None]:
     try:
         yield lock
     finally:
-        lock.release()
+        try:
+            lock.release()
+        except OperationalError as err:
+            # A full disk, say. It must not cost the space two minutes once there is room again.
+            log.warning("lease could not be given back yet", lock=name, error=str(err.orig))
+            _left.append(lock)
+
+
+_left: list[_LeaseLock] = []
+"""Leases that this process could not give back; it tries again before it takes the next one."""
+
+
+def _release_what_was_left() -> None:
+    while _left:
+        _left[0].release()
+        _left.pop(0)
 
 
 def _is_alive(owner: str) -> bool:
