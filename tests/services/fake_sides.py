@@ -27,6 +27,7 @@ ANSWERS = (
     *("token refused", "forbidden"),
 )
 CODE = "Mitgliedschaft"
+ACCOUNT = 3631
 
 
 @dataclass
@@ -39,12 +40,18 @@ class Sides:
     deleted: set[str] = field(default_factory=set)
     members: dict[str, Membership] = field(default_factory=dict)
     vouchers: list[tuple[datetime, Voucher]] = field(default_factory=list)
-    contacts: list[Contact] = field(default_factory=list)
+    drafts: dict[str, VoucherDraft] = field(default_factory=dict)
+    """What was sent for each receipt."""
+    tags: dict[str, set[str]] = field(default_factory=dict)
+    contacts: list[tuple[datetime, Contact]] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    """The contact of each address."""
+    emails: list[tuple[str, str]] = field(default_factory=list)
     messages: list[tuple[str | None, str]] = field(default_factory=list)
     loses_next_receipt: bool = False
     """The next receipt is made and its answer lost."""
     lag: timedelta = timedelta(0)
-    """So young receipts are not found."""
+    """So young receipts and contacts are not found."""
 
     def read(self, remote: str) -> None:
         """Answer a read as the next answer says."""
@@ -108,6 +115,10 @@ class FakeCobot:
         self.sides.read("cobot")
         return self.sides.members[membership_id]
 
+    def memberships(self) -> tuple[tuple[Membership, ...], tuple[str, ...]]:
+        self.sides.read("cobot")
+        return tuple(self.sides.members.values()), ()
+
     def write_customer_number(self, membership_id: str, number: str) -> None:
         is_lost = self.sides.write("cobot")
         member = self.sides.members[membership_id]
@@ -144,23 +155,28 @@ class FakeSevdesk:
     def revenue_accounts(self) -> tuple[BookingAccount, ...]:
         self.sides.read("sevdesk")
         rules = {"1": frozenset({0, 7, 19})}
-        return (BookingAccount(id=3631, number="4400", name=CODE, rules=rules),)
+        return (BookingAccount(id=ACCOUNT, number="4400", name=CODE, rules=rules),)
 
     def find_contacts(self, customer_number: str) -> tuple[Contact, ...]:
         self.sides.read("sevdesk")
-        return tuple(one for one in self.sides.contacts if one.customer_number == customer_number)
+        until = utcnow() - self.sides.lag
+        return tuple(
+            one
+            for at, one in self.sides.contacts
+            if at <= until and one.customer_number == customer_number
+        )
 
-    def find_contacts_by_email(self, _email: str) -> tuple[Contact, ...]:
+    def contact_ids_by_email(self, email: str) -> tuple[str, ...]:
         self.sides.read("sevdesk")
-        return ()
+        return tuple(owner for owner, address in self.sides.emails if address == email)
 
-    def emails_of(self, _contact_id: str) -> tuple[str, ...]:
+    def emails_of(self, contact_id: str) -> tuple[str, ...]:
         self.sides.read("sevdesk")
-        return ()
+        return tuple(address for owner, address in self.sides.emails if owner == contact_id)
 
     def contact(self, contact_id: str) -> Contact | None:
         self.sides.read("sevdesk")
-        return next((one for one in self.sides.contacts if one.id == contact_id), None)
+        return next((one for _, one in self.sides.contacts if one.id == contact_id), None)
 
     def next_customer_number(self) -> str:
         self.sides.read("sevdesk")
@@ -170,17 +186,21 @@ class FakeSevdesk:
         is_lost = self.sides.write("sevdesk")
         name = draft.organisation or f"{draft.surename or ''} {draft.familyname or ''}".strip()
         made = Contact(f"c-{len(self.sides.contacts)}", draft.customer_number, name)
-        self.sides.contacts.append(made)
+        self.sides.contacts.append((utcnow(), made))
         if is_lost:
             raise lost("sevdesk")
         return made
 
-    def add_address(self, *_: object) -> None:
-        if self.sides.write("sevdesk"):
+    def add_address(self, contact_id: str, _address: object) -> None:
+        is_lost = self.sides.write("sevdesk")
+        self.sides.addresses.append(contact_id)
+        if is_lost:
             raise lost("sevdesk")
 
-    def add_email(self, *_: object) -> None:
-        if self.sides.write("sevdesk"):
+    def add_email(self, contact_id: str, email: str) -> None:
+        is_lost = self.sides.write("sevdesk")
+        self.sides.emails.append((contact_id, email))
+        if is_lost:
             raise lost("sevdesk")
 
     def upload(self, _pdf: bytes, name: str) -> str:
@@ -202,6 +222,7 @@ class FakeSevdesk:
             supplier_name=draft.supplier_name,
         )
         self.sides.vouchers.append((utcnow(), made))
+        self.sides.drafts[made.id] = draft
         if is_lost or self.sides.loses_next_receipt:
             self.sides.loses_next_receipt = False
             raise lost("sevdesk")
@@ -216,8 +237,18 @@ class FakeSevdesk:
             if at <= until and (one.description, one.credit_debit) == (number, credit_debit)
         )
 
-    def tag(self, *_: object) -> None:
-        if self.sides.write("sevdesk"):
+    def vouchers_page(self, *_: object) -> tuple[tuple[Voucher, ...], bool]:
+        self.sides.read("sevdesk")
+        return tuple(one for _, one in self.sides.vouchers), True
+
+    def voucher(self, voucher_id: str) -> Voucher | None:
+        self.sides.read("sevdesk")
+        return next((one for _, one in self.sides.vouchers if one.id == voucher_id), None)
+
+    def tag(self, voucher_id: str, name: str) -> None:
+        is_lost = self.sides.write("sevdesk")
+        self.sides.tags.setdefault(voucher_id, set()).add(name)
+        if is_lost:
             raise lost("sevdesk")
 
 

@@ -24,19 +24,28 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from portal.cobot.records import Membership
+from portal.cobot.records import Address, Membership
 from portal.core import core
 from portal.crypto import digest
 from portal.database import db, utcnow
-from portal.models import InboxEvent, InvoiceSync, MemberSync, Space, State
+from portal.models import HistoryLine, InboxEvent, InvoiceSync, MemberSync, Space, State
 from portal.models.invoice import IN_WORK
 from portal.services import catchup, clients, history, retry, upkeep, vault, webhooks
 from portal.services.clients import Remotes
 from portal.services.drain import drain
 from portal.services.work import Edge, Work
-from tests.services.fake_sides import ANSWERS, CODE, FakeCobot, FakeSevdesk, Sides, an_invoice
+from portal.sevdesk.records import Voucher
+from tests.services.fake_sides import (
+    ACCOUNT,
+    ANSWERS,
+    CODE,
+    FakeCobot,
+    FakeSevdesk,
+    Sides,
+    an_invoice,
+)
 
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 PLACES = itertools.count(1)
@@ -61,6 +70,7 @@ class Life(RuleBasedStateMachine):
         self.time = self.clock.start()
         self.sides = Sides()
         self.die_at: Edge | None = None
+        self.dies_before = False
         self.taken: set[tuple[str, str]] = set()
         self.numbers = itertools.count(1)
         self.space_id = self._connected_space()
@@ -74,8 +84,12 @@ class Life(RuleBasedStateMachine):
         real = getattr(commit, "real", commit)
 
         def commit_or_die(work: Work, edge: Edge) -> None:
-            real(work, edge)
-            if edge == self.die_at:
+            is_the_end = edge == self.die_at
+            if is_the_end and self.dies_before:
+                db.session.rollback()
+            else:
+                real(work, edge)
+            if is_the_end:
                 self.die_at = None
                 raise Crash
 
@@ -110,11 +124,18 @@ class Life(RuleBasedStateMachine):
         if is_told:
             self._tell("created_invoice", made.id)
 
-    @rule(name=st.sampled_from(("m-1", "m-2")))
-    def member(self, name: str) -> None:
+    @rule(name=st.sampled_from(("m-1", "m-2")), is_told=st.booleans())
+    def member(self, name: str, is_told: bool) -> None:
         if name not in self.sides.members:
-            self.sides.members[name] = Membership(name, f"Mia {name}", f"{name}@example.org")
-        self._tell("confirmed_membership", name, kind="memberships")
+            self.sides.members[name] = Membership(
+                name,
+                f"Mia {name}",
+                f"{name}@example.org",
+                address=Address(street="Gasse 1", city="Ulm", country="Germany"),
+                confirmed_at=utcnow(),
+            )
+        if is_told:
+            self._tell("confirmed_membership", name, kind="memberships")
 
     @precondition(lambda self: self.sides.invoices)
     @rule(which=st.integers(0, 99), event=st.sampled_from(("created", "updated", "deleted")),
@@ -144,9 +165,10 @@ class Life(RuleBasedStateMachine):
     def lag(self, lag: int) -> None:
         self.sides.lag = timedelta(seconds=lag)
 
-    @rule(edge=st.sampled_from(list(Edge)))
-    def die_at_edge(self, edge: Edge) -> None:
-        self.die_at = edge
+    @rule(edge=st.sampled_from(list(Edge)), before=st.booleans())
+    def die_at_edge(self, edge: Edge, before: bool) -> None:
+        """The worker dies right after this commit, or right before: what was called is not kept."""
+        self.die_at, self.dies_before = edge, before
 
     @rule()
     def work(self) -> None:
@@ -156,8 +178,15 @@ class Life(RuleBasedStateMachine):
             db.session.rollback()
             core().parked.clear()
             core().chart_indexes.clear()
+        else:
+            self._has_its_alarm()
         finally:
             db.session.remove()
+
+    def _has_its_alarm(self) -> None:
+        space = db.session.get_one(Space, self.space_id, populate_existing=True)
+        if any(row.next_try_at for row in self._rows()):
+            assert space.wake_at is not None, "I3: a drain left without an alarm"
 
     @rule(seconds=st.sampled_from(WAITS))
     def wait(self, seconds: int) -> None:
@@ -195,8 +224,25 @@ class Life(RuleBasedStateMachine):
     def no_invoice_is_booked_twice(self) -> None:
         counts = Counter(one.description for _, one in self.sides.vouchers)
         assert not [number for number, count in counts.items() if count > 1], "I2"
-        numbers = Counter(one.name for one in self.sides.contacts)
-        assert not [name for name, count in numbers.items() if count > 1], "one contact each"
+        names = Counter(one.name for _, one in self.sides.contacts)
+        assert not [name for name, count in names.items() if count > 1], "one contact each"
+        for written in (self.sides.addresses, self.sides.emails):
+            assert len(written) == len(set(written)), "each written once"
+
+    @invariant()
+    def nobody_is_told_three_times(self) -> None:
+        told = Counter(one for level, one in self.sides.messages if level == "ERROR")
+        for row in self._rows():
+            failed = db.session.scalar(
+                select(func.count()).where(
+                    HistoryLine.space_id == self.space_id,
+                    HistoryLine.invoice_id == row.id,
+                    HistoryLine.outcome == "failed",
+                    HistoryLine.step != "told",
+                )
+            )
+            db.session.commit()
+            assert told[row.cobot_invoice_id] <= 2 * (failed or 0), "I8"
 
     @invariant()
     def nothing_is_silent(self) -> None:
@@ -243,6 +289,10 @@ class Life(RuleBasedStateMachine):
         vouchers = {one.id: one for _, one in self.sides.vouchers}
         rows = {row.cobot_invoice_id: row for row in self._rows()}
         assert set(self.sides.invoices) - self.sides.deleted <= set(rows), "I3: all are known"
+        members = db.session.scalars(
+            select(MemberSync.cobot_membership_id).where(MemberSync.space_id == self.space_id)
+        ).all()
+        assert set(self.sides.members) == set(members), "all members are known"
         for row in rows.values():
             what = f"{row.number} {row.state} {row.step} {row.cause_code} {row.next_try_at}"
             assert row.state not in IN_WORK, f"I3: {what}"
@@ -252,12 +302,43 @@ class Life(RuleBasedStateMachine):
                 assert found.sum_gross in {one.gross for one in versions}, f"I4: {what}"
                 if found.sum_gross != versions[-1].gross:
                     assert row.changed_in_cobot, f"I4: an edit went unnoticed: {what}"
+                self._is_as_mapped(row, found)
             else:
                 left = [one.id for one in vouchers.values() if one.description == row.number]
                 assert not left or row.cause_code == "number_taken", f"I4: {what}: {left}"
+            self._is_explained(row)
         space = db.session.get_one(Space, self.space_id)
         _, breaks = history.verify(space)
         assert breaks == [], "I5"
+
+    def _is_as_mapped(self, row: InvoiceSync, voucher: Voucher) -> None:
+        draft = self.sides.drafts[voucher.id]
+        [position] = draft.positions
+        nets = {one.net for one in self.sides.invoices[row.cobot_invoice_id]}
+        assert (position.account_id, position.tax_rate) == (ACCOUNT, 19), "I4"
+        assert position.amount in nets, "I4"
+        is_mismatch = row.state == State.MISMATCHED
+        wanted = {"Import", "mismatch"} if is_mismatch else {"Import"}
+        assert self.sides.tags[voucher.id] == wanted, f"I4: {self.sides.tags[voucher.id]}"
+        assert (voucher.supplier_id is None) == is_mismatch, "I4"
+        if voucher.supplier_id is not None:
+            contact = next(one for _, one in self.sides.contacts if one.id == voucher.supplier_id)
+            assert contact.name == f"Mia {row.debtor_id}", "I4: a contact of somebody else"
+
+    def _is_explained(self, row: InvoiceSync) -> None:
+        lines = db.session.execute(
+            select(HistoryLine.step, HistoryLine.outcome).where(
+                HistoryLine.space_id == self.space_id, HistoryLine.invoice_id == row.id
+            )
+        ).all()
+        said = {(step, outcome) for step, outcome in lines}
+        db.session.commit()
+        if row.state in BOOKED:
+            assert ("tagged", "done") in said, f"I5: {row.number}"
+        elif row.state == State.SKIPPED:
+            assert ("skipped", "done") in said, f"I5: {row.number}"
+        else:
+            assert any(outcome == "failed" for _, outcome in said), f"I5: {row.number}"
 
     # --- how ---------------------------------------------------------------------------------
 
