@@ -40,6 +40,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         rows = item.config.stash[RESULTS]
         row = rows.setdefault(found[1], {"tests": {}})
         row["tests"][item.name] = report.outcome
+        given = getattr(item, "callspec", None)
+        if given is not None and "seed" in given.params:
+            row["seed"] = given.params["seed"]
         if report.skipped and isinstance(report.longrepr, tuple):
             row["skipped"] = report.longrepr[2].removeprefix("Skipped: ")
 

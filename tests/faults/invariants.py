@@ -50,7 +50,8 @@ class Expected:
     without: Collection[str] = ()
     """Invariants that the fault itself breaks, such as I1 after a backup was restored."""
     kills: int = 0
-    """How many workers died: each may have posted a message that it could not write down."""
+    """How many workers died: any message may then have been posted once more, as after a lost
+    answer."""
     planted: Collection[str] = ()
     """Numbers of receipts that a person made in sevdesk."""
     cobot_per_minute: int = 0
@@ -284,14 +285,18 @@ def _one_message_per_episode(
         for source in activity["source_ids"]
     )
     allowed: Counter[int] = Counter()
+    episodes: Counter[int] = Counter()
     for line in lines:
-        if (line["invoice_id"] and line["outcome"] == "failed" and line["step"] != "told") or (
-            line["invoice_id"] and (line["step"], line["outcome"]) == ("told", "unknown")
-        ):
+        if not line["invoice_id"]:
+            continue
+        if line["outcome"] == "failed" and line["step"] != "told":
+            allowed[line["invoice_id"]] += 1
+            episodes[line["invoice_id"]] += 1
+        elif (line["step"], line["outcome"]) == ("told", "unknown"):
             allowed[line["invoice_id"]] += 1
     for one in invoices:
         count = errors[one["cobot_invoice_id"]]
-        if count > allowed[one["id"]] + check.expected.kills:
+        if count > (2 * episodes[one["id"]] if check.expected.kills else allowed[one["id"]]):
             check.say("I8", space["subdomain"], f"{count} messages on {one['number']}")
 
 

@@ -23,7 +23,8 @@ def main() -> None:
         name: json.loads(Path(path).read_text()) if Path(path).exists() else {}
         for name, path in zip(names, sys.argv[1:3], strict=True)
     }
-    lines = ["| row | what was done | what held | SQLite | PostgreSQL |", "|---|---|---|---|---|"]
+    heads = ("row", "what was done", "what held", "SQLite", "PostgreSQL", "seed")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     about = _docstrings()
     passed = failed = 0
     for number in (f"{row:02}" for row in range(1, ROWS + 1)):
@@ -33,7 +34,9 @@ def main() -> None:
         is_good = not is_bad and any(one.startswith("passed") for one in said)
         passed, failed = passed + is_good, failed + (not is_good)
         done, held = (" **And:** ".join(parts) for parts in zip(*about[number], strict=True))
-        lines.append(f"| {int(number)} | {done} | {held} | {said[0]} | {said[1]} |")
+        seeds = {one["seed"] for one in found if one and "seed" in one}
+        seed = ", ".join(str(one) for one in sorted(seeds)) or "none: nothing at random"
+        lines.append(f"| {int(number)} | {done} | {held} | {said[0]} | {said[1]} | {seed} |")
     hand = PAGE.read_text(encoding="utf-8").partition(MARK)[0] if PAGE.exists() else ""
     PAGE.write_text(f"{hand}{MARK}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
     print(f"{passed} passed, {failed} failed")

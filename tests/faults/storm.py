@@ -28,7 +28,10 @@ from tests.faults.ground import Ground
 from tests.stack import StackFailed
 
 SPACES = ("sturm-a", "sturm-b")
-KILLED = ("drain-1", "drain-2", "drain-1", "drain-2", "web", "upkeep", "backfill", "valkey")
+KILLED = (
+    *("drain-1", "drain-2", "drain-1", "drain-2"),
+    *("web", "upkeep", "interactive", "backfill", "valkey"),
+)
 SAVE = "/Voucher/Factory/saveVoucher"
 CALLS = (
     ("sevdesk", SAVE),
@@ -50,6 +53,7 @@ EFFECTS = (
     *("status:422", "status:404", "garbage"),
 )
 HEAL_SECONDS = 240
+MOST_BLACKOUTS = 3
 
 
 class Storm:
@@ -73,7 +77,7 @@ class Storm:
             *3 * [self._kill],
             *2 * [self._edit],
             *(self._member, self._delete, self._flush, self._stop, self._cut, self._repair),
-            *(self._retry, self._hooks, self._lag),
+            *(self._retry, self._hooks, self._lag, self._deploy, self._blackout, self._token),
         )
         while self.left > 0 or (seconds and time.monotonic() - begun < seconds):
             share = (time.monotonic() - begun) / seconds if seconds else 1.0
@@ -195,6 +199,35 @@ class Storm:
         self.dice.choice((way.cut, way.refuse, way.stall))()
         self.counts["cuts"] += 1
         self._after(self.dice.uniform(0.3, 2), way.heal)
+
+    def _deploy(self) -> None:
+        """Tell a process to end in its own time, as a deploy does; another takes its place."""
+        name = self.dice.choice(("drain-1", "drain-2", "interactive", "backfill", "web"))
+        if self.ground.supervisor.is_alive(name):
+            os.kill(self.ground.pid(name), signal.SIGTERM)
+            self.counts["deploys"] += 1
+            self._after(self.dice.uniform(2, 6), lambda: self._revive(name))
+
+    def _blackout(self) -> None:
+        """kill -9 of everything of the portal, its queue server included."""
+        if self.counts["blackouts"] >= MOST_BLACKOUTS:
+            return
+        for name in self.ground.processes:
+            if name != "simulator" and self.ground.supervisor.is_alive(name):
+                self.ground.kill(name)
+                self.counts["kills"] += 1
+        self.counts["blackouts"] += 1
+        self._revive()
+
+    def _token(self) -> None:
+        """sevdesk's token is revoked for a while; the space is paused and probed."""
+        path = f"/sevdesk/{token_of(self.dice.choice(SPACES))}"
+        self.ground.control("PATCH", path, {"revoked": True})
+        self.counts["revocations"] += 1
+        self._after(
+            self.dice.uniform(0.5, 3),
+            lambda: self.ground.control("PATCH", path, {"revoked": False}),
+        )
 
     def _flush(self) -> None:
         self.ground.redis.flushall()
