@@ -30,6 +30,7 @@ from portal.models import Admin, Space
 from portal.services.sessions import ServerSession
 from portal.services.signin import Rights, admin_of_session, read_rights, space_of
 from portal.services.support import is_support
+from portal.views.unsent import unsent_fields
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -194,6 +195,8 @@ def _to_login() -> ResponseReturnValue:
         wanted = path_of(request.referrer)
     login = flask_url_for("signin.login", next=local_path(wanted))
     if not is_fragment():
+        if kept := unsent_fields():
+            return render_template("errors/unsent.html", login=login, unsent=kept), 401
         return redirect(login, 303)
     login = flask_url_for("signin.login", next=path_of(request.headers.get("HX-Current-URL")))
     answer = make_response(render_template("errors/_signed_out.html", login=login), 401)

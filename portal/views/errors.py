@@ -16,6 +16,7 @@ from portal.core import core
 from portal.database import db
 from portal.errors import RemoteError
 from portal.views.access import DatabaseAway, RightsUnknown, is_fragment
+from portal.views.unsent import unsent_fields
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,10 @@ RIGHTS_UNKNOWN = (
 )
 
 
+SENT_AGAIN = {400, 429, 503}
+"""Statuses after which the same form may be taken: what was typed is kept on the page."""
+
+
 def show(status: int, *, reference: str | None = None) -> ResponseReturnValue:
     """Return the page for this status; for htmx a short notice that leaves the page as it is."""
     title, text = PAGES.get(status) or PAGES[400 if status < 500 else 500]
@@ -68,7 +73,14 @@ def show(status: int, *, reference: str | None = None) -> ResponseReturnValue:
 
 def _answer(status: int, title: object, text: object, reference: str | None) -> ResponseReturnValue:
     template = "errors/_notice.html" if is_fragment() else "errors/index.html"
-    page = render_template(template, status=status, title=title, text=text, reference=reference)
+    page = render_template(
+        template,
+        status=status,
+        title=title,
+        text=text,
+        reference=reference,
+        unsent=unsent_fields() if status in SENT_AGAIN else [],
+    )
     answer = make_response(page, status)
     if is_fragment():
         answer.headers["HX-Retarget"] = "#notice"
