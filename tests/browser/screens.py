@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.person import Person
 from tests.browser.planted import Planted
 from tests.browser.world import OWNER, STRANGER, SUPPORT
+from tests.e2e.worlds import token_of
 
 WRONG_TOKEN = "0123456789abcdef" * 2
 
@@ -42,6 +43,8 @@ def screens(planted: Planted) -> Iterator[Screen]:
     yield from _connect(planted)
     yield from _log(planted)
     yield from _invoices(planted)
+    yield from _repairs(planted)
+    yield from _older(planted)
     yield from _support(planted)
 
 
@@ -59,6 +62,8 @@ def _spaces(planted: Planted) -> Iterator[Screen]:
     yield Screen("spaces, none found", "/spaces?q=qqq")
     yield Screen("spaces, admin of none", "/spaces", STRANGER)
     yield Screen("not found", "/spaces/nowhere/log", status=404)
+    yield Screen("overview", "/overview")
+    yield Screen("overview, connected none", "/overview", STRANGER)
     yield Screen("account", "/account")
     yield Screen("forget me", "/account/forget")
 
@@ -68,6 +73,7 @@ def _connect(planted: Planted) -> Iterator[Screen]:
     yield Screen("connect", f"{unconnected}/sevdesk")
     yield Screen("connect, help open", f"{unconnected}/sevdesk", then=_open_help)
     yield Screen("connect, nothing entered", f"{unconnected}/sevdesk", then=_save)
+    yield Screen("connect, token tested", f"{unconnected}/sevdesk", then=_enter_token)
     yield Screen("connect, wrong token", f"{unconnected}/sevdesk", then=_enter_wrong_token)
     yield Screen("log, not connected", f"{unconnected}/log")
     yield Screen("connected", f"{planted.full.path}/sevdesk")
@@ -96,6 +102,8 @@ def _log(planted: Planted) -> Iterator[Screen]:
     yield Screen("retry, done", f"{log}?q=2026-0117", then=_retry_all)
     yield Screen("log, new invoices", f"{planted.lively.path}/log", then=_let_issue(planted))
     yield Screen("log, connection lost", log, then=_lose_connection)
+    yield Screen("log, menu open", log, then=_open_menu)
+    yield Screen("retry, skip", f"{log}?state=failed", then=_skip_preview)
 
 
 def _invoices(planted: Planted) -> Iterator[Screen]:
@@ -105,6 +113,23 @@ def _invoices(planted: Planted) -> Iterator[Screen]:
     ):  # fmt: skip
         yield Screen(f"invoice, {name}", planted.path(name))
     yield Screen("invoice, details open", planted.path("two lines"), then=_unfold)
+
+
+def _repairs(planted: Planted) -> Iterator[Screen]:
+    mismatched = planted.path("mismatched")
+    yield Screen("contacts", f"{mismatched}/contacts")
+    yield Screen("contacts, none found", f"{mismatched}/contacts?q=qqq")
+    yield Screen("skip an invoice", f"{planted.path('no code')}/skip")
+    yield Screen("skip, no reason", f"{planted.path('no code')}/skip", then=_skip_without_reason)
+    yield Screen("remote side away", f"{planted.path('waiting')}/pdf", status=503)
+
+
+def _older(planted: Planted) -> Iterator[Screen]:
+    """What was there before the space was connected."""
+    yield Screen("older invoices", f"{planted.empty.path}/backfill")
+    yield Screen("older invoices, rehearsed", f"{planted.lively.path}/backfill", then=_rehearse)
+    yield Screen("members", f"{planted.empty.path}/members")
+    yield Screen("members, compared", f"{planted.lively.path}/members", then=_compare)
 
 
 def _support(planted: Planted) -> Iterator[Screen]:
@@ -134,6 +159,45 @@ def _enter_wrong_token(person: Person) -> None:
     person.page.get_by_label(person.words["days"]).fill("30")
     person.page.locator("main form button[type=submit]").first.click()
     expect(person.page.get_by_text(person.words["refused"]).first).to_be_visible()
+
+
+def _enter_token(person: Person) -> None:
+    person.page.get_by_label(person.words["token"], exact=True).fill(token_of("ziegelei"))
+    expect(person.page.locator("[data-token=good]")).to_be_visible()
+
+
+def _open_menu(person: Person) -> None:
+    menu = person.page.locator(".space-menu summary")
+    if menu.is_visible():
+        menu.click()
+
+
+def _skip_preview(person: Person) -> None:
+    person.page.locator("input[name=pick]").first.check()
+    person.page.locator("#batch button[name=skip]").click()
+    expect(person.page.locator("[data-batch-state=draft]")).to_be_visible()
+
+
+def _skip_without_reason(person: Person) -> None:
+    person.page.locator("main form button[type=submit]").first.click()
+    expect(person.page.locator("[aria-invalid=true]")).to_be_visible()
+
+
+def _rehearse(person: Person) -> None:
+    _begin(person, "#window button")
+
+
+def _compare(person: Person) -> None:
+    _begin(person, "main form button.primary")
+
+
+def _begin(person: Person, button: str) -> None:
+    """Have older things looked at, unless that was done before."""
+    if not person.page.locator("#task").count():
+        person.page.locator(button).click()
+    expect(person.page.locator("[data-task$=ready], [data-task$=done]")).to_be_visible(
+        timeout=70_000
+    )
 
 
 def _unfold(person: Person) -> None:

@@ -8,10 +8,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.person import Person
+from tests.browser.planted import Planted
 from tests.browser.world import NEW_CODE, OWNER, Place, line
 from tests.browserless import Browserless
 
 POLLS = 10
+HIDE = """(isHidden) => Object.defineProperty(
+  document, "hidden", {get: () => isHidden, configurable: true})"""
 
 
 @pytest.fixture
@@ -74,31 +77,73 @@ def test_focus_stays_on_a_row_that_changes(
 
 
 def test_the_log_can_be_held_and_does_not_ask_in_the_meantime(
+    owner: Callable[..., Person], planted: Planted
+) -> None:
+    one = owner()
+    one.page.clock.install()
+    one.open(f"{planted.empty.path}/log")
+    asked = _asked(one)
+    _expect_a_poll(one)
+    one.button("pause").click()
+    _expect_no_poll(one, asked)
+    one.page.locator("[data-pause]").click()
+    _expect_a_poll(one)
+
+
+def test_a_hidden_tab_does_not_ask(owner: Callable[..., Person], planted: Planted) -> None:
+    one = owner()
+    one.page.clock.install()
+    one.open(f"{planted.empty.path}/log")
+    asked = _asked(one)
+    one.page.evaluate(HIDE, True)
+    _expect_no_poll(one, asked)
+    one.page.evaluate(HIDE, False)
+    _expect_a_poll(one)
+
+
+def test_after_ten_minutes_without_a_hand_the_log_asks_every_half_minute(
+    owner: Callable[..., Person], planted: Planted
+) -> None:
+    one = owner()
+    one.page.clock.install()
+    one.open(f"{planted.empty.path}/log")
+    one.later(601)  # the first poll after ten minutes
+    asked = _asked(one)
+    for _ in range(12):  # a minute
+        one.later(5.1)
+    one.page.title()
+    assert len(asked) == 2
+    one.page.keyboard.press("Shift")
+    _expect_a_poll(one)
+
+
+def test_news_are_told_at_most_every_fifteen_seconds(
     owner: Callable[..., Person], connected: Place
 ) -> None:
     one = owner()
     one.page.clock.install()
     one.open(f"{connected.path}/log")
-    asked: list[str] = []
-    one.page.on("request", lambda got: asked.append(got.url) if "/changes" in got.url else None)
-    with one.page.expect_response("**/log/changes**"):
-        one.later(6)
-    one.button("pause").click()
-    before = len(asked)
-    for _ in range(3):
-        one.later(6)
-    assert len(asked) == before
-    one.page.locator("[data-pause]").click()
-    with one.page.expect_response("**/log/changes**"):
-        one.later(6)
+    news = one.page.locator("#live-news")
+    connected.issue_one_more()
+    _poll_until(one, "#show-new")
+    expect(news).to_have_text("1 neue")
+    connected.issue_one_more()
+    pill = one.page.locator("#show-new").filter(has_text="2 neue")
+    while not pill.count():
+        with one.page.expect_response("**/log/changes**"):
+            one.page.clock.run_for(5_100)
+        before = news.text_content()
+    assert before == "1 neue"
+    one.later(15)
+    expect(news).to_have_text("2 neue")
 
 
 def test_a_lost_connection_is_said_and_over_when_it_is_back(
-    owner: Callable[..., Person], connected: Place
+    owner: Callable[..., Person], planted: Planted
 ) -> None:
     one = owner()
     one.page.clock.install()
-    one.open(f"{connected.path}/log")
+    one.open(f"{planted.empty.path}/log")
     lost = one.page.locator("#live-lost")
     with one.offline():
         one.later(6)
@@ -108,19 +153,39 @@ def test_a_lost_connection_is_said_and_over_when_it_is_back(
 
 
 def test_after_the_session_ended_the_log_leads_back_to_the_sign_in(
-    owner: Callable[..., Person], connected: Place
+    owner: Callable[..., Person], planted: Planted
 ) -> None:
     one = owner()
     one.page.clock.install()
-    one.open(f"{connected.path}/log")
+    one.open(f"{planted.empty.path}/log")
     one.context.clear_cookies()
     with one.refused(401):
         with one.page.expect_response("**/log/changes**"):
             one.later(6)
         expect(one.page.locator("#live-ended")).to_be_visible()
-    assert connected.path in str(
+    assert planted.empty.path in str(
         one.page.locator("#live-ended").get_by_role("link").get_attribute("href")
     )
+
+
+def _asked(one: Person) -> list[str]:
+    """Return a list that grows with every poll from now on."""
+    asked: list[str] = []
+    one.page.on("request", lambda got: asked.append(got.url) if "/changes" in got.url else None)
+    return asked
+
+
+def _expect_a_poll(one: Person) -> None:
+    with one.page.expect_response("**/log/changes**"):
+        one.later(6)
+
+
+def _expect_no_poll(one: Person, asked: list[str]) -> None:
+    before = len(asked)
+    for _ in range(3):
+        one.later(6)
+    one.page.title()  # a round trip: what the page sent is known
+    assert len(asked) == before
 
 
 def _poll_until(one: Person, selector: str) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Response, expect
 
 from tests.browser.person import Person
+from tests.browser.planted import Planted
 from tests.browser.world import NEULAND, Place
 
 LARGEST_FIRST_PAGE = 60_000
@@ -26,11 +27,11 @@ def test_the_first_page_is_light_and_comes_from_one_host(person: Callable[..., P
     assert one.watch.hosts() == {urlsplit(one.portal_url).netloc}
 
 
-def test_the_log_is_light_too(owner: Callable[..., Person], connected: Place) -> None:
+def test_the_log_is_light_too(owner: Callable[..., Person], planted: Planted) -> None:
     one = owner()
     answers: list[Response] = []
     one.page.on("response", lambda answer: answers.append(answer))
-    one.open(f"{connected.path}/log")
+    one.open(f"{planted.full.path}/log")
     one.page.wait_for_load_state("networkidle")
     assert sum(len(compress(answer.body(), 6)) for answer in answers) <= LARGEST_FIRST_PAGE
     assert one.watch.hosts() == {urlsplit(one.portal_url).netloc}
