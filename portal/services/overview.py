@@ -44,7 +44,7 @@ class SpaceCard:
             return 0
         if self.failed:
             return 1
-        return 2 if self.badge is Badge.NOT_CONNECTED else 3
+        return 3 if self.badge is Badge.NOT_CONNECTED else 2
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ FIELDS = {
     "corrections": N_("Correction invoices"),
     "cent_difference": N_("Book a difference of a cent on the largest line"),
     "voucher_status": N_("New receipts in sevdesk are"),
-    "auto_retry": N_("Retry by itself"),
+    "auto_retry": N_("Retry automatically"),
 }
 WORDS: dict[str, dict[str, str]] = {
     "zero_tax_rule": ZERO_TAX_RULES,
