@@ -51,6 +51,11 @@ def cause_pattern(code: str) -> str:
     return str(gettext(entry_of(code).cause)) % defaultdict(lambda: "…")
 
 
+def names_a_time(code: str) -> bool:
+    """Say whether the sentence of a cause tells when something is tried again."""
+    return "%(time)s" in entry_of(code).cause
+
+
 def fix_sentence(code: str, params: Mapping[str, str]) -> str | None:
     """Return what a person can do about it, None when there is nothing to do."""
     fix = entry_of(code).fix

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from portal.filters import cause_text, day, money, rate
 from portal.services import month_wording
 from portal.services.month_report import EURO, WRONG, Entry, MonthReport
+from portal.services.sentences import cause_title, names_a_time
 
 NOT_HERE = ("unknown_here", "unreadable")
 """Entries of invoices that have no page of ours."""
@@ -75,12 +76,21 @@ def row_of(entry: Entry) -> Row:
         entry=entry,
         day=date.fromisoformat(entry.day) if entry.day else None,
         gross=None if entry.gross is None else Decimal(entry.gross),
-        reason=cause_text(entry.cause, entry.params) if entry.cause else "",
+        reason=_reason(entry),
         changes=tuple(
             _change(edit["field"] or "", edit["before"], edit["now"]) for edit in entry.details
         ),
         has_page=entry.what not in NOT_HERE,
     )
+
+
+def _reason(entry: Entry) -> str:
+    """Return why; the time of a next try is not a matter of the month."""
+    if not entry.cause:
+        return ""
+    if names_a_time(entry.cause):
+        return cause_title(entry.cause)
+    return cause_text(entry.cause, entry.params)
 
 
 def headings() -> list[str]:

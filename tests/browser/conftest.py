@@ -99,6 +99,12 @@ def place(_free_spaces: Iterator[Place]) -> Place:
 
 
 @pytest.fixture
+def next_place(_free_spaces: Iterator[Place]) -> Callable[[], Place]:
+    """Return further such spaces, for who needs more than one."""
+    return lambda: next(_free_spaces)
+
+
+@pytest.fixture
 def connected(place: Place, signed_in: Callable[[str], Browserless]) -> Place:
     """The same space, connected."""
     signed_in(OWNER).connect(place.subdomain, place.token)

@@ -5,24 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tests.browser.takeovers import Takeovers, plant_takeovers
 from tests.browser.world import COST_CENTRE, NEW_CODE, SPACES, Place, line
 from tests.browserless import Browserless
 from tests.stack import Json, Stack
 
-TAKEN = ("hafenkontor", "alte-weberei", "bergloft", "speicherstadt")
+TAKEN = (
+    "hafenkontor", "alte-weberei", "bergloft", "speicherstadt", "turmzimmer", "uferhalle",
+    "viktoria",
+)  # fmt: skip
 """Spaces with what is planted there; the other ones are for one story each."""
 FINAL = {"synced", "mismatched", "failed", "skipped"}
 
 
 @dataclass(frozen=True)
 class Planted:
-    """The space with everything, an empty one, one with a refused token, a lively one."""
+    """The space with everything, an empty one, one with a refused token, a lively one, and those
+    with longer work."""
 
     full: Place
     empty: Place
     refused: Place
     lively: Place
     invoices: dict[str, Json]
+    takeovers: Takeovers
 
     def path(self, name: str) -> str:
         """Return the address of an invoice's page by what happened to it."""
@@ -34,7 +40,7 @@ class Planted:
 
 def plant(stack: Stack, owner: Browserless) -> Planted:
     """Let it happen; returns when every invoice has come to rest."""
-    full, empty, refused, lively = (Place(stack, key, SPACES[key]) for key in TAKEN)
+    full, empty, refused, lively = (Place(stack, key, SPACES[key]) for key in TAKEN[:4])
     for place in (full, empty, refused, lively):
         owner.connect(place.subdomain, place.token, cost_centre=COST_CENTRE)
     invoices = _finished(full)
@@ -57,7 +63,8 @@ def plant(stack: Stack, owner: Browserless) -> Planted:
         ),
         "the refused token to pause its space",
     )
-    return Planted(full, empty, refused, lively, invoices)
+    takeovers = plant_takeovers(stack, owner, full, refused, *TAKEN[4:])
+    return Planted(full, empty, refused, lively, invoices, takeovers)
 
 
 def _finished(full: Place) -> dict[str, Json]:

@@ -44,7 +44,7 @@ def screens(planted: Planted) -> Iterator[Screen]:
     yield from _log(planted)
     yield from _invoices(planted)
     yield from _repairs(planted)
-    yield from _older(planted)
+    yield from _takeovers(planted)
     yield from _support(planted)
 
 
@@ -124,12 +124,33 @@ def _repairs(planted: Planted) -> Iterator[Screen]:
     yield Screen("remote side away", f"{planted.path('waiting')}/pdf", status=503)
 
 
-def _older(planted: Planted) -> Iterator[Screen]:
-    """What was there before the space was connected."""
-    yield Screen("older invoices", f"{planted.empty.path}/backfill")
-    yield Screen("older invoices, rehearsed", f"{planted.lively.path}/backfill", then=_rehearse)
-    yield Screen("members", f"{planted.empty.path}/members")
-    yield Screen("members, compared", f"{planted.lively.path}/members", then=_compare)
+def _takeovers(planted: Planted) -> Iterator[Screen]:
+    """Longer work of a space and what spans several: each page before, while and after."""
+    coming, done = planted.takeovers.coming.path, planted.takeovers.done.path
+    fresh, refused = planted.empty.path, planted.refused.path
+    yield Screen("overview, figures", "/overview", then=_unfold)
+    yield Screen("older invoices", f"{fresh}/backfill")
+    yield Screen("older invoices, rehearsed", f"{coming}/backfill")
+    yield Screen("older invoices, waiting", f"{refused}/backfill")
+    yield Screen("older invoices, taken over", f"{done}/backfill")
+    yield Screen("members", f"{fresh}/members")
+    yield Screen("members, compared", f"{coming}/members")
+    yield Screen("members, taken over", f"{done}/members")
+    this, last = planted.takeovers.months
+    yield Screen("months", f"{planted.full.path}/months")
+    yield Screen("month, not compared", f"{fresh}/months/{last}")
+    yield Screen("month, differs", f"{planted.full.path}/months/{this}")
+    yield Screen("month, equal", f"{done}/months/{last}")
+    yield Screen("month, waiting", f"{refused}/months/{this}")
+    setup = f"{planted.full.path}/setup"
+    yield Screen("set-up, choose", setup)
+    yield Screen("set-up, preview", f"{setup}?from={planted.takeovers.done.subdomain}")
+    shared = planted.takeovers.shared
+    yield Screen(
+        "set-up, one sevdesk", f"{shared.path}/setup?from={planted.takeovers.done.subdomain}"
+    )
+    yield Screen("settings, one sevdesk", f"{shared.path}/settings")
+    yield Screen("connected, one sevdesk", f"{shared.path}/sevdesk")
 
 
 def _support(planted: Planted) -> Iterator[Screen]:
@@ -181,23 +202,6 @@ def _skip_preview(person: Person) -> None:
 def _skip_without_reason(person: Person) -> None:
     person.page.locator("main form button[type=submit]").first.click()
     expect(person.page.locator("[aria-invalid=true]")).to_be_visible()
-
-
-def _rehearse(person: Person) -> None:
-    _begin(person, "#window button")
-
-
-def _compare(person: Person) -> None:
-    _begin(person, "main form button.primary")
-
-
-def _begin(person: Person, button: str) -> None:
-    """Have older things looked at, unless that was done before."""
-    if not person.page.locator("#task").count():
-        person.page.locator(button).click()
-    expect(person.page.locator("[data-task$=ready], [data-task$=done]")).to_be_visible(
-        timeout=70_000
-    )
 
 
 def _unfold(person: Person) -> None:

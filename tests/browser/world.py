@@ -38,6 +38,16 @@ SPACES = {
     "uferhalle": "Uferhalle",
     "viktoria": "Viktoria",
     "werkbank": "Werkbank",
+    "alsterhof": "Alsterhof",
+    "bootshaus": "Bootshaus",
+    "drehscheibe": "Drehscheibe",
+    "eiswerk": "Eiswerk",
+    "fundbuero": "Fundbüro",
+    "gasometer": "Gasometer",
+    "heuboden": "Heuboden",
+    "industriehof": "Industriehof",
+    "jugendstil": "Jugendstil",
+    "kranhaus": "Kranhaus",
     "ziegelei": "Ziegelei",
 }
 NEULAND = "neuland"
@@ -73,8 +83,18 @@ class Place:
     def invoice_path(self, invoice: Json) -> str:
         return f"{self.path}/invoices/{invoice['data']['id']}"
 
-    def issue(self, number: str, *lines: Json, debtor: int | None = 0, **given: object) -> Json:
-        """Let Cobot issue an invoice; `debtor` is a place in KNOWN, None the unknown member."""
+    def issue(
+        self,
+        number: str,
+        *lines: Json,
+        debtor: int | None = 0,
+        told: bool = True,
+        **given: object,
+    ) -> Json:
+        """Let Cobot issue an invoice; `debtor` is a place in KNOWN, None the unknown member.
+
+        One that is not `told` fires no webhook.
+        """
         who = UNKNOWN[0] if debtor is None else KNOWN[debtor][0]
         body = {
             "number": number,
@@ -83,7 +103,7 @@ class Place:
             "items": list(lines) or [line()],
             **given,
         }
-        return self.stack.create_invoice(self.subdomain, body)
+        return self.stack.create_invoice(self.subdomain, body, webhook=told)
 
     def issue_one_more(self) -> Json:
         """Let Cobot issue an invoice with a number that was not used yet."""

@@ -63,6 +63,9 @@ SKIPPED = Entry(
     "skipped", "=R-3", "c-3", "2026-02-04", "10.00", currency="EUR",
     cause="dismissed", params={"reason": "=in bar verbucht"},
 )  # fmt: skip
+LOST = Entry(
+    "not_booked", "R-6", "c-6", "2026-02-05", "20.00", currency="EUR", cause="checking", params={}
+)
 UNKNOWN = Entry("unknown_here", "R-4", "c-4", "2026-02-05", "20.00", currency="CHF")
 DIFFERENT = a_report(
     entries=(EDITED, UNKNOWN, SKIPPED), gaps=("R-5",), difference=Decimal("-11.90"),
@@ -222,6 +225,13 @@ def test_what_differs_is_named_field_by_field_with_its_reason(
     assert "20,00 CHF" in said
     assert "/spaces/alpha/invoices/c-2" in page
     assert "/spaces/alpha/invoices/c-4" not in page
+
+
+def test_no_time_of_a_next_try_is_named(owner: FlaskClient, compared: Callable[..., int]) -> None:
+    compared(a_report(entries=(LOST,), is_equal=False))
+    page = owner.get(PAGE).text
+    assert "sevdesk hat nicht geantwortet" in page
+    assert "Um ?" not in page
 
 
 def test_only_what_was_skipped_is_said_as_that(
