@@ -32,6 +32,8 @@ from portal.services.sentences import (
     cause_title,
     entry_of,
     fix_sentence,
+    rehearsed_fix,
+    rehearsed_text,
 )
 from portal.sync.messages import DECIMAL_PARAMS, MONEY_PARAMS
 
@@ -291,6 +293,8 @@ def register_filters(app: Flask) -> None:
         cause_line,
         cause_pattern,
         cause_fix,
+        rehearsed_text,
+        rehearsed_fix,
         cause_next,
         cause_link,
         cause_retry,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ import html5lib
 import requests
 
 TIMEOUT_SECONDS = 30
+REHEARSAL_SECONDS = 10
 
 
 class PageFault(AssertionError):
@@ -167,17 +169,25 @@ class Browserless:
         *,
         due_after_days: int = 30,
         cost_centre: str = "",
+        check_first: bool = False,
         expect: int = 200,
     ) -> Page:
-        """Enter "Deine SevDesk Daten" of a space."""
+        """Enter "Deine SevDesk Daten" of a space; returns when the rehearsal that follows is done,
+        or takes longer than a person would look at it."""
         path = f"/spaces/{subdomain}/sevdesk"
-        return self.submit(
+        page = self.submit(
             self.get(path).form(path),
             expect=expect,
             api_token=token,
             cost_centre_number=cost_centre,
             due_after_days=str(due_after_days),
+            **({"check_first": "1"} if check_first else {}),
         )
+        until = time.monotonic() + REHEARSAL_SECONDS
+        while 'data-task="look-running"' in page.html and time.monotonic() < until:
+            time.sleep(0.1)
+            page = self.get(f"/spaces/{subdomain}/rehearsal")
+        return page
 
     def log_rows(self, subdomain: str, query: str = "") -> list[LogRow]:
         """Return the rows of all pages of the log."""

@@ -40,7 +40,9 @@ def index_of(
     Raises RemoteError when they must be read and cannot be.
     """
     chart = db.session.get(Chart, space.id, populate_existing=True)
-    max_age = younger_than or timedelta(seconds=core().config.chart_max_age_seconds)
+    max_age = younger_than
+    if max_age is None:
+        max_age = timedelta(seconds=core().config.chart_max_age_seconds)
     db.session.commit()
     if chart is None or utcnow() - chart.read_at > max_age:
         chart = _read(space, remotes)

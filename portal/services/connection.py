@@ -119,8 +119,11 @@ def save_settings(
     return facts is not None
 
 
-def save_choices(space: Space, choices: Choices, *, admin: Admin) -> None:
-    """Save what the space decided; invoices that waited for a choice are tried again at once."""
+def save_choices(space: Space, choices: Choices, *, admin: Admin) -> int:
+    """Save what the space decided; return how many invoices that waited for it are tried again.
+
+    Where the space does not let that happen by itself, they are left to a person's press. Commits.
+    """
     space.zero_tax_rule = choices.zero_tax_rule
     space.corrections = choices.corrections
     space.cent_difference = choices.cent_difference
@@ -143,9 +146,10 @@ def save_choices(space: Space, choices: Choices, *, admin: Admin) -> None:
         answered.append("correction_choice_needed")
     if choices.cent_difference:
         answered.append("totals_differ")
-    retry.retry_causes(space, answered, actor=actor)
+    count = retry.retry_causes(space, answered, actor=actor) if space.auto_retry else 0
     db.session.commit()
     core().queue.wake(space.id)
+    return count
 
 
 def test_token(space: Space, token: str) -> TokenTest:
@@ -194,18 +198,20 @@ def let_go_on(space: Space, *, admin: Admin) -> bool:
     return not space.is_paused
 
 
-def switch_on(space: Space, *, admin: Admin) -> None:
+def switch_on(space: Space, *, admin: Admin) -> bool:
     """End the pause of "save, but check first": sync is on, what came meanwhile follows. Commits.
 
-    A token that could not be tested yet is tested first.
+    A token that could not be tested yet is tested first. False when that was not the pause.
     """
-    if space.pause_code == pauses.CHECK_FIRST:
+    was_to_check = space.pause_code == pauses.CHECK_FIRST
+    if was_to_check:
         pauses.clear(space, actor=actor_of(admin))
         if space.sevdesk_client is None:
             pauses.wait_for_test(space)
         space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id)
+    return was_to_check
 
 
 def disconnect(space: Space, *, admin: Admin) -> None:

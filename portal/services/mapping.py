@@ -5,8 +5,9 @@ What it shows is reckoned from what was last read; "check again" reads both side
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.models import Chart, Space, Task
 from portal.money import ZERO, to_cents
-from portal.services import charts, rehearsal, tasks
+from portal.services import charts, heal, mapping_rows, rehearsal, tasks
 from portal.services.task_looks import Look
 from portal.sync.accounts import AccountIndex, AccountMatch, fold_name, written_code
 from portal.sync.suggestions import Suggester, Suggestion
@@ -26,25 +27,41 @@ from portal.sync.taxes import line_rate, percent
 
 KIND = "mapping"
 DAYS = 90
+AT_ONCE = timedelta(0)
+"""A person asks because something was repaired: no chart is young enough."""
 
 
 @dataclass(frozen=True)
 class CodeRow:
     """One accounting code. `how`: "mapping", "number", "name", "name_folded" (case or blanks
-    differ), "number_and_name", "revenue_account"; None where it does not match, and `cause` says
-    why."""
+    differ), "number_and_name", "revenue_account"; None where no account is found. `cause` says why
+    its lines cannot be booked: there is no account, or it does not take a rate in use."""
 
     code: str
     in_list: bool
     lines: int
     net: Decimal
     rates: tuple[str, ...]
+    is_fixed: bool = False
+    """A person chose the account for this code."""
+    waits: int = 0
+    """So many invoices are not booked for want of this account."""
     account_number: str | None = None
     account_name: str | None = None
     account_id: int | None = None
     how: str | None = None
     cause: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
     suggestions: tuple[Suggestion, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        return self.cause is None
+
+    @property
+    def key(self) -> str:
+        """Return what names this row in a page."""
+        return hashlib.sha256(fold_name(self.code).encode()).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
@@ -59,15 +76,18 @@ class Change:
 
 @dataclass(frozen=True)
 class MappingCheck:
-    """The whole check, unmatched codes first."""
+    """The whole check: codes that do not fit first, then those that a person assigned."""
 
     rows: tuple[CodeRow, ...]
     matched: int
+    """So many codes have an account that takes them."""
     without_code: int
     """Lines of the last 90 days that carry no accounting code at all."""
     changes: tuple[Change, ...]
-    checked_at: datetime
+    checked_at: datetime | None
+    """None before the first check: then only what a person assigned is known."""
     before_at: datetime | None
+    """Since when `changes` are counted."""
     chart_read_at: datetime | None
 
     @property
@@ -91,7 +111,7 @@ def run(look: Look) -> None:
     invoices, _ = rehearsal.read_invoices(look, task.from_date, task.to_date)
     index = look.once(
         "chart",
-        lambda: charts.index_of(space, look.remotes, younger_than=charts.READ_ANEW_AFTER),
+        lambda: charts.index_of(space, look.remotes, younger_than=AT_ONCE),
     )
     seen, without_code = usage_of(codes, invoices)
     result = {
@@ -109,10 +129,7 @@ def usage_of(
     seen: dict[str, dict[str, Any]] = {}
 
     def facts_of(code: str, *, in_list: bool) -> dict[str, Any]:
-        facts = seen.setdefault(
-            fold_name(code),
-            {"code": code, "in_list": in_list, "lines": 0, "net": "0.00", "rates": []},
-        )
+        facts = seen.setdefault(fold_name(code), _facts(code, in_list=in_list))
         facts["in_list"] = facts["in_list"] or in_list
         return facts
 
@@ -134,10 +151,11 @@ def usage_of(
     return seen, without_code
 
 
-def check(space: Space) -> MappingCheck | None:
+def check(space: Space, *, suggest: bool = True) -> MappingCheck | None:
     """Return the last check, matched against accounts and rows as they are known now; no call.
 
-    None before the first one.
+    Codes of explicit rows are among them, seen or not. None before the first check where no row
+    exists. Without `suggest` the suggestions are left for `with_suggestions`.
     """
     done = db.session.scalars(
         select(Task)
@@ -145,56 +163,97 @@ def check(space: Space) -> MappingCheck | None:
         .order_by(Task.id.desc())
         .limit(2)
     ).all()
-    if not done:
+    fixed = {fold_name(code): code for code in mapping_rows.mappings(space)}
+    if not done and not fixed:
         return None
-    newest = done[0]
-    before = done[1] if len(done) > 1 else None
+    newest = done[0] if done else None
+    before = done[-1] if done else None
     chart = db.session.get(Chart, space.id)
-    read_at = chart.read_at if chart else None
-    finished_at = newest.finished_at or newest.created_at
-    codes, matches = newest.result["codes"], newest.result["matches"]
-    without_code = newest.result["without_code"]
-    earlier: Mapping[str, Any] | None = before.result["matches"] if before else None
-    before_at = before.finished_at if before else None
+    read_at = chart.read_at if chart and chart.read_at != charts.LONG_AGO else None
+    facts_of = {fold_name(one["code"]): one for one in (newest.result["codes"] if newest else ())}
+    for folded, code in fixed.items():
+        facts_of.setdefault(folded, _facts(code, in_list=False))
+    waits = _waiting(space)
     index = charts.last_index(space) or AccountIndex([])
-    suggester = Suggester(index.accounts)
-    rows = [_row(index, suggester, facts) for facts in codes]
-    rows.sort(key=lambda row: (row.how is not None, -abs(row.net), fold_name(row.code)))
+    rows = [
+        replace(_row(space, index, facts), is_fixed=folded in fixed, waits=waits.get(folded, 0))
+        for folded, facts in facts_of.items()
+    ]
+    if suggest:
+        rows = with_suggestions(space, rows)
+    rows.sort(key=lambda row: (row.fits, not row.is_fixed, -abs(row.net), fold_name(row.code)))
+    now = {folded: _outcome(index, facts["code"]) for folded, facts in facts_of.items()}
     return MappingCheck(
         rows=tuple(rows),
-        matched=sum(row.how is not None for row in rows),
-        without_code=without_code,
-        changes=_changes(earlier, matches) if earlier is not None else (),
-        checked_at=finished_at,
-        before_at=before_at,
+        matched=sum(row.fits for row in rows),
+        without_code=newest.result["without_code"] if newest else 0,
+        changes=_changes(before.result, now, facts_of) if before else (),
+        checked_at=newest.finished_at if newest else None,
+        before_at=before.finished_at if before else None,
         chart_read_at=read_at,
     )
 
 
-def _row(index: AccountIndex, suggester: Suggester, facts: Mapping[str, Any]) -> CodeRow:
+def with_suggestions(space: Space, rows: Sequence[CodeRow]) -> list[CodeRow]:
+    """Return the rows, those without an account with the accounts that they may mean."""
+    if all(row.how is not None for row in rows):
+        return list(rows)
+    suggester = Suggester((charts.last_index(space) or AccountIndex([])).accounts)
+
+    def found(row: CodeRow) -> tuple[Suggestion, ...]:
+        return suggester.suggest(row.code, ambiguous=row.cause == "account_ambiguous")
+
+    return [replace(row, suggestions=found(row)) if row.how is None else row for row in rows]
+
+
+def row_of(space: Space, code: str) -> CodeRow:
+    """Return one code as the check shows it, with suggestions; one that was never seen too."""
+    known = check(space, suggest=False)
+    same = [row for row in (known.rows if known else ()) if fold_name(row.code) == fold_name(code)]
+    index = charts.last_index(space) or AccountIndex([])
+    row = same[0] if same else _row(space, index, _facts(code.strip(), in_list=False))
+    return with_suggestions(space, [row])[0]
+
+
+def _facts(code: str, *, in_list: bool) -> dict[str, Any]:
+    return {"code": code, "in_list": in_list, "lines": 0, "net": "0.00", "rates": []}
+
+
+def _waiting(space: Space) -> dict[str, int]:
+    """Return by folded code how many invoices wait for its account."""
+    found: dict[str, int] = {}
+    for group in heal.groups_of([space.id]).get(space.id, []):
+        if group.cause in ("account_missing", "account_ambiguous"):
+            code = fold_name(group.params.get("code", ""))
+            found[code] = found.get(code, 0) + group.count
+    return found
+
+
+def _row(space: Space, index: AccountIndex, facts: Mapping[str, Any]) -> CodeRow:
     code = facts["code"]
-    row: dict[str, Any] = {
-        "code": code,
-        "in_list": facts["in_list"],
-        "lines": facts["lines"],
-        "net": Decimal(facts["net"]),
-        "rates": tuple(facts["rates"]),
-    }
+    row = CodeRow(
+        code=code,
+        in_list=facts["in_list"],
+        lines=facts["lines"],
+        net=Decimal(facts["net"]),
+        rates=tuple(facts["rates"]),
+    )
     match = index.match(_line(code))
-    if isinstance(match, AccountMatch):
-        account = match.account
-        how = match.how
-        if how == "name" and account.name != code:
-            how = "name_folded"
-        return CodeRow(
-            **row,
-            account_number=account.number,
-            account_name=account.name,
-            account_id=account.id,
-            how=how,
-        )
-    found = suggester.suggest(code, ambiguous=match.code == "account_ambiguous")
-    return CodeRow(**row, cause=match.code, suggestions=found)
+    if not isinstance(match, AccountMatch):
+        return replace(row, cause=match.code, params=match.params)
+    account = match.account
+    row = replace(
+        row,
+        account_number=account.number,
+        account_name=account.name,
+        account_id=account.id,
+        how="name_folded" if match.how == "name" and account.name != code else match.how,
+    )
+    refused = mapping_rows.refused_rate(space, index, account, row.rates)
+    if refused is None:
+        return row
+    params = {"number": account.number, "name": account.name, "rate": refused}
+    return replace(row, cause="rule_not_allowed", params=params)
 
 
 def _outcome(index: AccountIndex, code: str) -> str | None:
@@ -209,17 +268,22 @@ def _line(code: str) -> Line:
     return Line("", ZERO, ZERO, "EUR", accounting_code=code)
 
 
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:
+def _changes(
+    before: Mapping[str, Any], now: Mapping[str, str | None], facts: Mapping[str, Any]
+) -> tuple[Change, ...]:
+    was = before["matches"]
+    written = {fold_name(one["code"]): one["code"] for one in before["codes"]}
     found = []
-    for code in sorted({*before, *now}):
-        was, is_ = before.get(code), now.get(code)
-        if code not in before:
+    for code in sorted({*was, *now}):
+        old, new = was.get(code), now.get(code)
+        if code not in was:
             what = "new"
         elif code not in now:
             what = "gone"
-        elif was == is_:
+        elif old == new:
             continue
         else:
-            what = "lost" if is_ is None else "matched" if was is None else "moved"
-        found.append(Change(code, what, was, is_))
+            what = "lost" if new is None else "matched" if old is None else "moved"
+        spelled = facts[code]["code"] if code in facts else written.get(code, code)
+        found.append(Change(spelled, what, old, new))
     return tuple(found)

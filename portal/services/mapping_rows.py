@@ -4,33 +4,40 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
+from portal.cobot.records import Line
 from portal.core import core
 from portal.database import db, insert_or_update, utcnow
-from portal.models import AccountMapping, Space
+from portal.models import AccountMapping, Space, State
+from portal.money import ZERO
 from portal.services import charts, clients, heal, tasks
 from portal.services import record as history
+from portal.services.heal import CauseGroup
 from portal.services.tokens import SettingsRefused
 from portal.sevdesk.records import BookingAccount
-from portal.sync.accounts import AccountIndex, fold_name
+from portal.sync.accounts import AccountIndex, AccountMatch, fold_name
 from portal.sync.taxes import SMALL_BUSINESS, TAXABLE, ZERO_RATE_RULES
 
 KIND = "mapping"
 PATIENCE_SECONDS = 5
+OF_ACCOUNTS = ("account_missing", "account_ambiguous", "rule_not_allowed")
+"""Causes that an explicit row, or a repair of the chart, lifts."""
 
 
-def save_mapping(space: Space, code: str, account_id: int, *, actor: str) -> int:
+def save_mapping(space: Space, code: str, wanted: int | str, *, actor: str) -> int:
     """Assign a code to a booking account for good; return how many invoices are tried again.
 
+    `wanted` is an accountDatevId, or number, name or both as a person wrote them. Where the space
+    does not let invoices be tried again by themselves, they are left to a person's press.
     Commits and wakes. Raises SettingsRefused where sevdesk does not offer the account for revenue
-    ("account_missing") or not with the rates this code is used with ("rule_not_allowed");
-    RemoteError where sevdesk is away.
+    ("account_missing"), several are so called ("account_ambiguous"), or not with the rates this
+    code is used with ("rule_not_allowed"); RemoteError where sevdesk is away.
     """
     written = code.strip()
+    if not fold_name(written):
+        raise SettingsRefused("account", "code_empty")
     remotes = _patient(space)
     index = charts.index_of(space, remotes, younger_than=charts.READ_ANEW_AFTER)
-    account = next((one for one in index.accounts if one.id == account_id), None)
-    if account is None or not fold_name(written):
-        raise SettingsRefused("account", "account_missing", {"code": str(account_id)})
+    account = _wanted(index, wanted)
     refused = refused_rate(space, index, account, rates_of(space, written))
     if refused is not None:
         params = {"number": account.number, "name": account.name, "rate": refused}
@@ -58,7 +65,7 @@ def save_mapping(space: Space, code: str, account_id: int, *, actor: str) -> int
         account=account.id,
         number=account.number,
     )
-    count = heal.retry_code(space, written, actor=actor)
+    count = heal.retry_code(space, written, actor=actor) if space.auto_retry else 0
     db.session.commit()
     core().queue.wake(space.id)
     return count
@@ -101,6 +108,34 @@ def refused_rate(
         if not any(int(rate) in account.rules.get(rule, frozenset()) for rule in rules):
             return rate
     return None
+
+
+def freed(space: Space) -> list[CauseGroup]:
+    """Return what waits for booking accounts that are there by now; no call."""
+    return [
+        group
+        for group in heal.groups(space)
+        if group.state == State.FAILED and group.cause in OF_ACCOUNTS and group.is_gone
+    ]
+
+
+def retry_freed(space: Space, *, actor: str) -> int:
+    """Try all of that again with one press; return how many invoices. Commits and wakes."""
+    return sum(heal.retry_group(space, group.key, actor=actor) for group in freed(space))
+
+
+def _wanted(index: AccountIndex, wanted: int | str) -> BookingAccount:
+    if isinstance(wanted, int):
+        found = next((one for one in index.accounts if one.id == wanted), None)
+        if found is None:
+            raise SettingsRefused("account", "account_missing", {"code": str(wanted)})
+        return found
+    line = Line("", ZERO, ZERO, "EUR", accounting_code=wanted)
+    # Only what sevdesk calls the account counts here, not what other codes were assigned to.
+    match = index.with_mappings({}).match(line)
+    if not isinstance(match, AccountMatch):
+        raise SettingsRefused("account", match.code, dict(match.params))
+    return match.account
 
 
 def rates_of(space: Space, code: str) -> tuple[str, ...]:

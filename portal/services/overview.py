@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from portal.database import db, utcnow
 from portal.models import Admin, InvoiceSync, LostRight, Space, SpaceAdmin, State
+from portal.services.pauses import CHECK_FIRST
 from portal.services.signin import LOST_SAID_FOR
 
 DAYS = 30
@@ -24,6 +25,10 @@ class Badge(StrEnum):
     NOT_CONNECTED = "not_connected"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - the word for a state, not a token
     PAUSED = "paused"
+    CHECK_FIRST = "check_first"
+
+
+STANDS_STILL = (Badge.TOKEN_INVALID, Badge.PAUSED, Badge.CHECK_FIRST)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class SpaceCard:
     @property
     def urgency(self) -> int:
         """Return the place in the list: what needs a person comes first."""
-        if self.badge in (Badge.TOKEN_INVALID, Badge.PAUSED):
+        if self.badge in STANDS_STILL:
             return 0
         if self.failed:
             return 1
@@ -59,6 +64,8 @@ def badge_of(space: Space) -> Badge:
     """Return the one word for how the space stands."""
     if not space.is_connected:
         return Badge.NOT_CONNECTED
+    if space.pause_code == CHECK_FIRST:
+        return Badge.CHECK_FIRST
     if space.is_paused:
         return Badge.TOKEN_INVALID if space.pause_code in TOKEN_CODES else Badge.PAUSED
     return Badge.CONNECTED

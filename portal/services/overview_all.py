@@ -18,7 +18,7 @@ from portal.models import Admin, InboxEvent, InvoiceSync, Space, State, StateCou
 from portal.models.invoice import IN_WORK
 from portal.money import ZERO
 from portal.services import heal
-from portal.services.overview import Badge, badge_of, spaces_of
+from portal.services.overview import STANDS_STILL, Badge, badge_of, spaces_of
 
 DAYS = 30
 SHOWN = (State.SYNCED, State.MISMATCHED, State.FAILED)
@@ -65,7 +65,7 @@ class SpaceRow:
 
     @property
     def is_down(self) -> bool:
-        return self.badge in (Badge.TOKEN_INVALID, Badge.PAUSED)
+        return self.badge in STANDS_STILL
 
     @property
     def order(self) -> tuple[int, Decimal, int, str]:

@@ -29,6 +29,7 @@ from portal.sync.contacts import MemberLink, NoContact, choose_contact, contact_
 from portal.sync.plans import NotBookable, Skip, VoucherPlan
 from portal.sync.vouchers import plan_voucher, supplier_name
 
+KIND = "rehearsal"
 DAYS = 31
 AROUND = timedelta(days=366)
 """So far around the window a receipt of the same number is looked for."""
@@ -71,7 +72,7 @@ def start(
     today = utcnow().astimezone(core().config.zone).date()
     last = to_date or today
     first = from_date or last - timedelta(days=days - 1)
-    return tasks.begin(space, "rehearsal", actor=actor, from_date=first, to_date=last)
+    return tasks.begin(space, KIND, actor=actor, from_date=first, to_date=last)
 
 
 def outcome_of(task: Task) -> Outcome | None:

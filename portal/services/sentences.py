@@ -12,7 +12,7 @@ from flask_babel import force_locale, format_currency, format_decimal, format_ti
 
 from portal.models import Space
 from portal.sync.messages import CATALOGUE, DECIMAL_PARAMS, MONEY_PARAMS, Entry, fill
-from portal.sync.titles import TITLES
+from portal.sync.titles import REHEARSED, TITLES
 
 UNKNOWN = "unexpected"
 LOCALES = {"de": "de", "en": "en_GB"}
@@ -63,6 +63,18 @@ def fix_sentence(code: str, params: Mapping[str, str]) -> str | None:
         return None
     text = str(gettext(fix))
     return fill(text, params) if params else text % defaultdict(lambda: "…")
+
+
+def rehearsed_text(code: str, params: Mapping[str, str] | None = None) -> str:
+    """Return why an invoice would end so, while nothing has happened yet."""
+    texts = REHEARSED.get(code)
+    return fill(gettext(texts[0]), params) if texts and params else cause_line(code, params)
+
+
+def rehearsed_fix(code: str, params: Mapping[str, str] | None = None) -> str:
+    """Return what to do before it happens; empty when there is nothing."""
+    texts = REHEARSED.get(code)
+    return str(gettext(texts[1])) if texts else fix_sentence(code, params or {}) or ""
 
 
 @contextmanager

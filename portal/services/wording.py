@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from portal.models import State
 from portal.services.overview import Badge
 from portal.sync.messages import N_
-from portal.sync.wording import CREATED_BECAUSE, MATCHED_BY, TAX_REASONS, TAX_RULES
+from portal.sync.wording import (
+    CREATED_BECAUSE,
+    MATCHED_BY,
+    SUGGESTED_BECAUSE,
+    TAX_REASONS,
+    TAX_RULES,
+)
 
 STATES: Mapping[str, str] = {
     State.WAITING: N_("Waiting"),
@@ -51,12 +57,13 @@ BADGES: Mapping[str, str] = {
     Badge.NOT_CONNECTED: N_("Not connected"),
     Badge.TOKEN_INVALID: N_("Token invalid"),
     Badge.PAUSED: N_("Paused"),
+    Badge.CHECK_FIRST: N_("Not switched on yet"),
 }
 
 NEXT_STEPS: Mapping[str, str] = {
     "after_fix": N_("Press “Retry” once it is repaired."),
     "after_fix_by_group": N_("Press “Retry” once it is repaired."),
-    "after_choice_by_group": N_("All invoices with this cause go on as soon as you have chosen."),
+    "after_choice_by_group": N_("Choose once, and all invoices with this cause can go on."),
     "choice": N_("Check the receipt in sevdesk, then decide."),
     "automatic": N_("This goes on by itself; you need not do anything."),
     "all_automatic": N_("All waiting invoices go on by themselves after that."),
@@ -274,6 +281,7 @@ FACT_WORDS: Mapping[str, Mapping[str, str]] = {
     "tax_rule": TAX_RULES,
     "tax_reason": TAX_REASONS,
     "how": MATCHED_BY,
+    "suggested": SUGGESTED_BECAUSE,
     "why": {**MEMBER_REASONS, **CREATED_BECAUSE},
     "credit_debit": {"D": N_("revenue"), "C": N_("expense")},
     "mode": {"net": N_("from net amounts"), "gross": N_("from gross amounts")},

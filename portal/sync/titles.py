@@ -55,3 +55,15 @@ TITLES: Mapping[str, str] = {
     "check_first": N_("Not switched on yet"),
     "gave_up": N_("Tried for long without success"),
 }
+
+REHEARSED: Mapping[str, tuple[str, str]] = {
+    "contact_missing": (
+        N_("sevdesk has no contact with the customer number %(number)s."),
+        N_("Create it there or take over the members; else the receipt is made without a contact."),
+    ),
+    "contact_ambiguous": (
+        N_("Several contacts in sevdesk have the customer number %(number)s."),
+        N_("Leave it to one of them; else the receipt is made without a contact."),
+    ),
+}
+"""What a rehearsal says, and what to do, where the catalogue tells of a receipt that was made."""

@@ -26,10 +26,21 @@ MATCHED_BY: Mapping[str, str] = {
     "mapping": N_("assigned by an admin"),
     "number": N_("by number"),
     "name": N_("by name"),
+    "name_folded": N_("by name, but written differently"),
     "number_and_name": N_("by number and name"),
     "revenue_account": N_("by Cobot's revenue account"),
 }
 """How a booking account was found, by AccountMatch.how."""
+
+SUGGESTED_BECAUSE: Mapping[str, str] = {
+    "one_of_several": N_("one of several that match"),
+    "blank_differs": N_("only a blank differs"),
+    "sign_differs": N_("only a sign differs"),
+    "same_number": N_("the same number"),
+    "contains": N_("one name holds the other"),
+    "spelling": N_("spelled alike"),
+}
+"""Why an account is suggested for a code, by Suggestion.reason."""
 
 CREATED_BECAUSE: Mapping[str, str] = {
     "number_of_stranger": N_("The contact with this customer number is somebody else"),

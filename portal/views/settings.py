@@ -49,6 +49,16 @@ def resume(subdomain: str) -> ResponseReturnValue:
     return redirect(url_for(".index", subdomain=subdomain), 303)
 
 
+@bp.post("/switch-on")
+def switch_on(subdomain: str) -> ResponseReturnValue:
+    """End the pause of "save, but check first"."""
+    if connection.switch_on(current_space(), admin=current_admin()):
+        flash(_("Switched on. What has waited is transferred now."))
+    else:
+        flash(_("There was nothing to switch on; nothing was changed."))
+    return redirect(url_for("log.index", subdomain=subdomain), 303)
+
+
 @bp.post("/auto-retry")
 def save_auto_retry(subdomain: str) -> ResponseReturnValue:
     is_allowed = "auto_retry" in request.form

@@ -14,13 +14,14 @@ from portal.core import core
 from portal.database import utcnow
 from portal.filters import cause_text, due_example
 from portal.forms import LATEST_DAYS, ChoicesForm, SevdeskForm, is_token
-from portal.services import connection, remote_pages
+from portal.services import connection, pauses, remote_pages
 from portal.services.connection import SettingsRefused
 from portal.services.sessions import ServerSession
 from portal.services.sharing import sharing_of
 from portal.views.access import current_admin, current_space, is_fragment, writes
 from portal.views.errors import show_notice
 from portal.views.protection import limiter, sender
+from portal.views.rehearsal import begin
 
 TESTS_LIMIT = "10 per minute"
 """For a person, and so many tokens refused when saving: the form must not be a way to guess."""
@@ -41,24 +42,42 @@ def _who() -> str:
 @bp.post("/sevdesk")
 @limiter.limit(TESTS_LIMIT, key_func=_who, deduct_when=lambda answer: answer.status_code == 422)
 def save(subdomain: str) -> ResponseReturnValue:
-    """Test the token, save, switch sync on; or show the form again with what is wrong."""
+    """Test the token, save, switch sync on; or show the form again with what is wrong.
+
+    With "check_first" sync waits until somebody switches it on. A rehearsal follows at once.
+    """
     space = current_space()
     form = SevdeskForm(request.form, has_token=space.sealed_sevdesk_token is not None)
     if not form.validate():
         return _page(form, ChoicesForm.of(space)), 422
     token = cast(ServerSession, session).cobot_token
     try:
-        is_tested = connection.save_settings(
-            space, form.to_settings(), admin=current_admin(), user_token=token
+        connection.save_settings(
+            space,
+            form.to_settings(),
+            admin=current_admin(),
+            user_token=token,
+            check_first="check_first" in request.form,
         )
     except SettingsRefused as err:
         form.blame(err.field, cause_text(err.code, err.params))
         return _page(form, ChoicesForm.of(space)), 422
-    if is_tested is False:
-        flash(_("Saved. The space waits until the token has been tested."))
-    else:
-        flash(_("Saved. Sync is on: new members and invoices are transferred from now on."))
-    return redirect(url_for("log.index", subdomain=subdomain), 303)
+    flash(_said(space.pause_code))
+    begin(space)
+    return redirect(url_for("rehearsal.index", subdomain=subdomain), 303)
+
+
+def _said(pause_code: str | None) -> str:
+    """Return how it goes on after saving."""
+    said = {
+        None: _("Saved. Sync is on: new members and invoices are transferred from now on."),
+        pauses.CHECK_FIRST: _(
+            "Saved. Sync stays off until you switch it on; what comes meanwhile waits."
+        ),
+        pauses.UNTESTED: _("Saved. The space waits until the token has been tested."),
+    }
+    otherwise = _("Saved. Sync is still paused; what comes meanwhile waits.")
+    return str(said.get(pause_code, otherwise))
 
 
 @bp.post("/sevdesk/token-test")
@@ -107,8 +126,14 @@ def save_choices(subdomain: str) -> ResponseReturnValue:
     form = ChoicesForm(request.form)
     if not form.validate():
         return _page(SevdeskForm.of(current_space(), _today()), form), 422
-    connection.save_choices(current_space(), form.to_choices(), admin=current_admin())
-    flash(_("Saved. Invoices that waited for this choice go on now."))
+    space = current_space()
+    count = connection.save_choices(space, form.to_choices(), admin=current_admin())
+    if count:
+        flash(_("Saved. Invoices that waited for this choice go on now."))
+    elif space.auto_retry:
+        flash(_("Saved."))
+    else:
+        flash(_("Saved. What waited for this choice stands above the log, ready to be retried."))
     return redirect(url_for("sevdesk.edit", subdomain=subdomain) + "#choices", 303)
 
 

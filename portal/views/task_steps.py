@@ -1,7 +1,8 @@
-"""What people do with a backfill or an import under way: the same buttons, the same poll."""
+"""What the pages of checks, rehearsals, imports and backfills share: their buttons, their poll."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,20 +21,34 @@ from portal.views.access import current_admin, current_space
 ITEMS = 100
 """So many rows of a look are shown on one page."""
 
+Steps = dict[str, Callable[[Space, Task, str], bool]]
+
 
 def add_steps(bp: Blueprint, work: TaskWork) -> None:
     """Give the page of a kind of work its buttons: pause, go on, cancel."""
-    steps: dict[str, Callable[[Space, Task, str], bool]] = {
+    steps: Steps = {
         "pause": lambda space, task, actor: tasks.pause(task, space, actor=actor),
         "go_on": lambda space, task, actor: work.go_on(space, task, actor=actor),
-        # Nothing more is taken up; a look that was not wanted is dropped.
-        "cancel": lambda space, task, actor: tasks.cancel(task, space, actor=actor),
+        "cancel": _cancel,
     }
+    _add(bp, work.kind, steps)
 
+
+def add_cancel(bp: Blueprint, kind: str) -> None:
+    """Give the page of a look that no work follows its only button."""
+    _add(bp, kind, {"cancel": _cancel})
+
+
+def _cancel(space: Space, task: Task, actor: str) -> bool:
+    """Take up nothing more; a look that was not wanted is dropped."""
+    return tasks.cancel(task, space, actor=actor)
+
+
+def _add(bp: Blueprint, kind: str, steps: Steps) -> None:
     def press(subdomain: str, task_id: str, step: str) -> ResponseReturnValue:
         space = current_space()
-        task = found_task(space, work.kind, task_id)
-        return back(space, work.kind, steps[step](space, task, actor_of(current_admin())))
+        task = found_task(space, kind, task_id)
+        return back(space, kind, steps[step](space, task, actor_of(current_admin())))
 
     for step in steps:
         path = f"/<task_id>/{step.replace('_', '-')}"
@@ -74,6 +89,25 @@ def shown_task(space: Space, work: TaskWork) -> dict[str, Any]:
         "rest": rest,
         "is_moving": is_moving,
         "mark": "-".join(str(one) for one in (*seen, progress.working, rest)),
+    }
+
+
+def shown_look(space: Space, kind: str) -> dict[str, Any]:
+    """Return what a page shows of a look that no work follows; one that was cancelled gives way to
+    the one before."""
+    row = tasks.current(space, kind)
+    if row is not None and row.state == "cancelled":
+        row = tasks.latest(space, kind, state="done")
+    if row is None:
+        return {"space": space, "task": None, "row": None, "mark": "", "is_moving": False}
+    shown = tasks.view(row, space)
+    seen = (shown.id, shown.state, shown.pause_code, shown.cause_code, shown.next_try_at)
+    return {
+        "space": space,
+        "task": shown,
+        "row": row,
+        "is_moving": shown.is_open,
+        "mark": hashlib.sha256(repr(seen).encode()).hexdigest()[:12],
     }
 
 

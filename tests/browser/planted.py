@@ -11,8 +11,8 @@ from tests.browserless import Browserless
 from tests.stack import Json, Stack
 
 TAKEN = (
-    "hafenkontor", "alte-weberei", "bergloft", "speicherstadt", "turmzimmer", "uferhalle",
-    "viktoria",
+    "hafenkontor", "alte-weberei", "bergloft", "speicherstadt", "ostwerk", "turmzimmer",
+    "uferhalle", "viktoria",
 )  # fmt: skip
 """Spaces with what is planted there; the other ones are for one story each."""
 FINAL = {"synced", "mismatched", "failed", "skipped"}
@@ -20,13 +20,14 @@ FINAL = {"synced", "mismatched", "failed", "skipped"}
 
 @dataclass(frozen=True)
 class Planted:
-    """The space with everything, an empty one, one with a refused token, a lively one, and those
-    with longer work."""
+    """The space with everything, an empty one, one with a refused token, a lively one, one that is
+    to be checked first, and those with longer work."""
 
     full: Place
     empty: Place
     refused: Place
     lively: Place
+    unswitched: Place
     invoices: dict[str, Json]
     takeovers: Takeovers
 
@@ -40,9 +41,10 @@ class Planted:
 
 def plant(stack: Stack, owner: Browserless) -> Planted:
     """Let it happen; returns when every invoice has come to rest."""
-    full, empty, refused, lively = (Place(stack, key, SPACES[key]) for key in TAKEN[:4])
+    full, empty, refused, lively, unswitched = (Place(stack, key, SPACES[key]) for key in TAKEN[:5])
     for place in (full, empty, refused, lively):
         owner.connect(place.subdomain, place.token, cost_centre=COST_CENTRE)
+    _to_be_checked(unswitched, owner)
     invoices = _finished(full)
     _wait(stack, owner, full, invoices, FINAL)
     path = f"/cobot/spaces/{full.subdomain}/invoices/{invoices['changed']['data']['id']}"
@@ -63,8 +65,19 @@ def plant(stack: Stack, owner: Browserless) -> Planted:
         ),
         "the refused token to pause its space",
     )
-    takeovers = plant_takeovers(stack, owner, full, refused, *TAKEN[4:])
-    return Planted(full, empty, refused, lively, invoices, takeovers)
+    takeovers = plant_takeovers(stack, owner, full, refused, *TAKEN[5:])
+    return Planted(full, empty, refused, lively, unswitched, invoices, takeovers)
+
+
+def _to_be_checked(place: Place, owner: Browserless) -> None:
+    """Save but check first, with old invoices of which some would fail."""
+    for number in range(1, 5):
+        place.issue(f"2026-030{number}", debtor=number % 4)
+    place.issue("2026-0305", line("Meeting räume", "35.0"))
+    place.issue("2026-0306", line(NEW_CODE, "35.0"), line("Fotostudio", "90.0"))
+    place.issue("2026-0307", debtor=None)
+    place.issue("2026-0308", line(rate="0"))
+    owner.connect(place.subdomain, place.token, cost_centre=COST_CENTRE, check_first=True)
 
 
 def _finished(full: Place) -> dict[str, Json]:

@@ -41,6 +41,7 @@ def screens(planted: Planted) -> Iterator[Screen]:
     yield from _public()
     yield from _spaces(planted)
     yield from _connect(planted)
+    yield from _checks(planted)
     yield from _log(planted)
     yield from _invoices(planted)
     yield from _repairs(planted)
@@ -87,6 +88,21 @@ def _connect(planted: Planted) -> Iterator[Screen]:
     yield Screen("erase a name", f"{planted.full.path}/data?q=xyz", then=_erase)
     yield Screen("disconnect", f"{planted.full.path}/disconnect")
     yield Screen("disconnect, wrong name", f"{planted.full.path}/disconnect", then=_wrong_name)
+
+
+def _checks(planted: Planted) -> Iterator[Screen]:
+    place = planted.unswitched.path
+    yield Screen("rehearsal, to be checked first", f"{place}/rehearsal")
+    yield Screen("rehearsal, what fails", f"{place}/rehearsal?show=failed")
+    yield Screen("rehearsal, no such days", f"{place}/rehearsal", then=_rehearse_nothing)
+    yield Screen("rehearsal, no invoices", f"{planted.empty.path}/rehearsal")
+    yield Screen("rehearsal, not connected", "/spaces/ziegelei/rehearsal")
+    yield Screen("log, to be checked first", f"{place}/log")
+    yield Screen("codes, never checked", f"{planted.empty.path}/mapping")
+    yield Screen("codes", f"{place}/mapping", then=_check_codes)
+    yield Screen("codes, assign in the row", f"{place}/mapping", then=_assign_in_row)
+    yield Screen("codes, assign", f"{place}/mapping/assign?code=Fotostudio")
+    yield Screen("codes, no such account", f"{place}/mapping/assign?code=Fotostudio", then=_misname)
 
 
 def _log(planted: Planted) -> Iterator[Screen]:
@@ -239,6 +255,32 @@ def _erase(person: Person) -> None:
     _found_person(person)
     person.page.locator("[data-person] .danger-line").first.click()
     expect(person.page.locator("main form button.danger")).to_be_visible()
+
+
+def _rehearse_nothing(person: Person) -> None:
+    person.page.locator("#days").fill("0")
+    person.page.locator("#rehearse").click()
+    expect(person.page.locator("#days[aria-invalid=true]")).to_be_visible()
+
+
+def _check_codes(person: Person) -> None:
+    person.page.locator("#check").click()
+    expect(person.page.locator("[data-code=Fotostudio]")).to_be_visible(timeout=20_000)
+    expect(person.page.locator("#task[data-task=done]")).to_be_visible(timeout=20_000)
+
+
+def _assign_in_row(person: Person) -> None:
+    if not person.page.locator("[data-code=Fotostudio]").count():
+        _check_codes(person)
+    row = person.page.locator("[data-code='Meeting räume']")
+    row.locator("summary").click()
+    expect(row.locator("input[name=account]")).to_be_visible()
+
+
+def _misname(person: Person) -> None:
+    person.page.locator("input[name=account]").fill("Nirgends")
+    person.page.locator(".assign button.primary").click()
+    expect(person.page.locator("input[aria-invalid=true]")).to_be_visible()
 
 
 def _preview(person: Person) -> None:

@@ -137,7 +137,7 @@ def connect(one: Person, place: Place) -> None:
         token.fill(WRONG_TOKEN)
         if one.has_scripts:
             expect(one.page.locator("[data-token=refused]")).to_contain_text(one.words["refused"])
-        one.button("save").click()
+        one.page.locator("#save").click()
         expect(one.page.locator(".summary")).to_contain_text(one.words["refused"])
     assert token.input_value() == ""
     assert one.page.get_by_label(one.words["days"]).input_value() == "30"
@@ -145,8 +145,9 @@ def connect(one: Person, place: Place) -> None:
     if one.has_scripts:
         expect(one.page.locator("[data-token=good]")).to_contain_text(one.words["valid"])
     one.page.get_by_label(one.words["cost centre"]).fill(COST_CENTRE)
-    one.button("save").click()
-    one.page.wait_for_url(f"**{place.path}/log")
+    one.page.locator("#save").click()
+    one.page.wait_for_url(f"**{place.path}/rehearsal")
+    one.open(f"{place.path}/log")
 
 
 def see_new_rows(one: Person) -> None:

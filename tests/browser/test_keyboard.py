@@ -114,4 +114,4 @@ def test_a_space_is_connected_by_keys_alone(owner: Callable[..., Person], place:
     walk(one, until="#due_after_days")
     keys.type("30")
     keys.press("Enter")
-    one.page.wait_for_url(f"**{place.path}/log")
+    one.page.wait_for_url(f"**{place.path}/rehearsal")

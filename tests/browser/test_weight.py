@@ -49,8 +49,9 @@ def test_a_newcomer_gets_from_the_sign_in_to_the_first_synced_invoice_in_few_ste
     expect(one.page.get_by_text(one.words["where"])).to_be_visible()
     one.page.get_by_label(one.words["token"], exact=True).fill(neuland.token)
     one.page.get_by_label(one.words["days"]).fill("14")
-    one.button("save").click()
-    steps += 3
+    one.page.locator("#save").click()
+    one.page.get_by_role("link", name=one.words["to log"]).click()
+    steps += 4
     expect(one.page.get_by_text("Die erste erscheint wenige Sekunden")).to_be_visible()
     neuland.issue("2026-0001")
     one.page.locator("#show-new").click(timeout=20_000)

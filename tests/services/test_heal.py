@@ -96,6 +96,23 @@ def test_a_choice_heals_all_that_waited_for_it(remote: Remote, alpha: Space) -> 
     assert row_of(made).state == State.SYNCED
 
 
+def test_a_choice_only_offers_where_nothing_is_retried_by_itself(
+    remote: Remote, alpha: Space
+) -> None:
+    made = sync(remote, alpha, debitor=XYZ, items=[line(rate="0")])
+    alpha.auto_retry = False
+    db.session.commit()
+    admin = admin_named("owner")
+    assert connection.save_choices(alpha, Choices("4", "ask", False, 100), admin=admin) == 0
+    work(alpha)
+    assert row_of(made).state == State.FAILED
+    [group] = heal.groups(alpha)
+    assert (group.is_gone, group.can_retry) == (True, True)
+    assert heal.retry_group(alpha, group.key, actor="admin:owner") == 1
+    work(alpha)
+    assert row_of(made).state == State.SYNCED
+
+
 def test_left_out_with_a_reason_and_taken_up_again(remote: Remote, alpha: Space) -> None:
     made = sync(remote, alpha, debitor=XYZ, items=[line(code="Meeting")])
     booked = sync(remote, alpha, debitor=XYZ)

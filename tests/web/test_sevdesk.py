@@ -55,19 +55,83 @@ def test_same_form_in_english(cast: Cast, sign_in: Callable[..., FlaskClient]) -
         assert words in page
 
 
-def test_three_fields_are_enough_and_lead_to_the_log(
+def test_three_fields_are_enough_and_lead_to_the_rehearsal(
     owner: FlaskClient, saved: list[dict[str, Any]]
 ) -> None:
     answer = send(owner, api_token=f" {TOKEN}\n", cost_centre_number="", due_after_days="30")
     assert answer.status_code == 303
-    assert answer.location == "/spaces/alpha/log"
+    assert answer.location == "/spaces/alpha/rehearsal"
     assert saved[0]["space"] == "alpha"
     assert saved[0]["api_token"] == TOKEN
     assert saved[0]["cost_centre_number"] is None
     assert saved[0]["due_after_days"] == 30
     assert saved[0]["start_date"] is None
     assert saved[0]["user_token"] == "user-token"
-    assert "Die Übertragung läuft" in owner.get("/spaces/alpha/log").text
+    assert saved[0]["check_first"] is False
+    page = owner.get(answer.location).text
+    assert "Die Übertragung läuft" in page
+    assert "Die Probe läuft" in page
+
+
+def test_save_but_check_first_stands_beside_save(
+    owner: FlaskClient,
+    cast: Cast,
+    edit_space: Callable[..., None],
+    saved: list[dict[str, Any]],
+) -> None:
+    page = owner.get(PAGE).text
+    assert page.index('id="save"') < page.index('name="check_first"')
+    assert "Speichern, aber erst prüfen" in page
+    edit_space(cast.alpha, paused_at=utcnow(), pause_code="check_first")
+    answer = send(owner, api_token=TOKEN, due_after_days="30", check_first="1")
+    assert saved[0]["check_first"] is True
+    assert "bis du sie einschaltest" in owner.get(answer.location).text
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("paused_by_hand", "Die Übertragung ist weiter angehalten"),
+        ("token_untested", "Der Space wartet, bis der Token geprüft ist"),
+    ],
+)
+def test_saving_does_not_say_that_sync_is_on_while_it_is_not(
+    owner: FlaskClient,
+    cast: Cast,
+    edit_space: Callable[..., None],
+    saved: list[dict[str, Any]],
+    code: str,
+    words: str,
+) -> None:
+    edit_space(cast.alpha, paused_at=utcnow(), pause_code=code)
+    answer = send(owner, api_token=TOKEN, due_after_days="30")
+    page = owner.get(answer.location).text
+    assert words in page
+    assert "Die Übertragung läuft" not in page
+
+
+def test_sync_that_is_to_be_checked_first_is_switched_on_by_a_press(
+    app: Flask,
+    owner: FlaskClient,
+    cast: Cast,
+    edit_space: Callable[..., None],
+    sign_in: Callable[..., FlaskClient],
+) -> None:
+    edit_space(cast.alpha, paused_at=utcnow(), pause_code="check_first", sevdesk_client="71")
+    for path in ("/spaces/alpha/log", "/spaces/alpha/settings", PAGE, "/spaces/alpha/rehearsal"):
+        page = owner.get(path).text
+        assert "noch nicht eingeschaltet" in page, path
+        assert 'action="/spaces/alpha/switch-on"' in page, path
+    listed = sign_in(cast.owner).get("/spaces?q=a", headers={"HX-Request": "true"}).text
+    assert 'data-badge="check_first"' in owner.get("/overview").text + listed
+    token = csrf_of(owner, PAGE)
+    answer = owner.post("/spaces/alpha/switch-on", data={"csrf_token": token})
+    assert (answer.status_code, answer.location) == (303, "/spaces/alpha/log")
+    assert "Eingeschaltet." in owner.get(answer.location).text
+    with app.app_context():
+        assert not db.session.get_one(Space, cast.alpha).is_paused
+    again = owner.post("/spaces/alpha/switch-on", data={"csrf_token": token}, follow_redirects=True)
+    assert "nichts einzuschalten" in again.text
 
 
 def test_empty_token_keeps_the_saved_one_which_is_never_shown(
