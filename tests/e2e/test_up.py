@@ -17,6 +17,7 @@ import requests
 
 from portal.config import Config
 from portal.embedded import EmbeddedValkey
+from portal.guardian import kill_session
 from portal.stack import ROOT, free_port
 
 FOLDER_NAME = "Büro Süd"
@@ -37,6 +38,24 @@ def processes_with(folder: Path) -> set[int]:
             if os.fsencode(folder) in about and state != "Z":
                 found.add(int(entry.name))
     return found - {os.getpid()}
+
+
+def kill_all_but_the_queue(up: subprocess.Popen[bytes]) -> None:
+    """kill -9 of what `flask up` started, its guardian first; only Valkey is left behind."""
+    about = {
+        int(entry.name): (
+            (entry / "stat").read_text().rpartition(")")[2].split()[1],
+            (entry / "cmdline").read_bytes(),
+        )
+        for entry in Path("/proc").glob("[0-9]*")
+    }
+    started = {pid: command for pid, (parent, command) in about.items() if parent == str(up.pid)}
+    guardian = next(pid for pid, command in started.items() if b"portal.guardian" in command)
+    os.kill(guardian, signal.SIGKILL)
+    up.kill()
+    for pid, command in started.items():
+        if b"valkey" not in command:
+            kill_session(pid)
 
 
 def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
@@ -68,10 +87,7 @@ def test_it_comes_up_and_leaves_nothing_behind(folder: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "flask", "up", "--folder", str(folder), "--port", str(port)]
     keys = ""
-    for end in (
-        signal.SIGKILL,
-        signal.SIGTERM,
-    ):  # the second start finds data and keys of the first
+    for is_last in (False, True):  # the second start finds data, keys and queue of the first
         with (folder.parent / "up.log").open("ab") as log:
             up = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         wait_for(lambda up=up: is_ready(port) or up.poll() is not None)
@@ -81,8 +97,15 @@ def test_it_comes_up_and_leaves_nothing_behind(folder: Path) -> None:
         keys = (folder / "keys.json").read_text()
         assert (folder / "keys.json").stat().st_mode & 0o077 == 0
         queue = EmbeddedValkey.in_folder(folder).socket
-        assert queue.exists()
-        up.send_signal(end)
+        with EmbeddedValkey.in_folder(folder)._client() as client:
+            assert client.get("left behind") == (b"yes" if is_last else None)
+            client.set("left behind", "yes")
+        if not is_last:
+            kill_all_but_the_queue(up)
+            up.wait(timeout=30)
+            assert EmbeddedValkey.in_folder(folder).is_up()
+            continue
+        up.terminate()
         up.wait(timeout=30)
         wait_for(lambda: not processes_with(folder), seconds=30)
         wait_for(lambda queue=queue: not queue.exists(), seconds=10)

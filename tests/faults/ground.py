@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,8 +18,7 @@ import requests
 from redis import Redis
 from redis.exceptions import RedisError
 
-from portal.guardian import kill_session
-from portal.stack import PYTHON, ROOT, free_port
+from portal.stack import PYTHON, free_port
 from portal.supervisor import Process
 from tests.browserless import Browserless
 from tests.e2e.worlds import ADMIN, COST_CENTRE, invoice, token_of, world_of
@@ -308,44 +306,6 @@ class Ground(Stack):
         """Start a drain worker that something happens to at an edge (tests.faults.dying_worker)."""
         command = [PYTHON, "-m", "tests.faults.dying_worker", edge, how]
         self._run(Process(name, command, self.env))
-
-    def run_dying_web(self) -> None:
-        """Put a web server into the place of the real one that dies at the next wake-up."""
-        self.drop("web")
-        web = self.processes["web"]
-        command = [*web.command[:-1], "tests.faults.dying_web:app"]
-        self.supervisor.start(replace(web, command=command))
-        self.wait_until(self._answers, "the web server", seconds=60)
-
-    @contextmanager
-    def forking_worker(self) -> Iterator[int]:
-        """Run RQ's own worker, which forks for each job, and yield its process id.
-
-        It is none of the supervisor's, who would end its horse together with it.
-        """
-        words = (
-            "worker",
-            "--quiet",
-            "--serializer",
-            "json",
-            "--url",
-            self.env["REDIS_URL"],
-            "drain",
-        )
-        with (self.log_folder / "forking.log").open("ab") as said:
-            worker = subprocess.Popen(
-                [PYTHON, "-m", "rq.cli", *words],
-                cwd=ROOT,
-                env={**os.environ, **self.env, "PYTHONPATH": str(ROOT)},
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-            )
-        try:
-            yield worker.pid
-        finally:
-            kill_session(worker.pid)
-            worker.wait()
 
     def only(self, *names: str) -> None:
         """Take away the drain workers and run none but these."""

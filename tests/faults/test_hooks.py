@@ -10,6 +10,7 @@ import requests
 
 from tests.e2e.worlds import member
 from tests.faults.ground import Ground
+from tests.faults.strangers import run_dying_web
 
 
 def test_f01_the_same_hook_fifty_times_at_once(ground: Ground, space: str) -> None:
@@ -125,7 +126,7 @@ def test_f06_killed_between_commit_and_wake_up(ground: Ground, space: str) -> No
     """
     made, hook = ground.invoice(space, "F06-1", webhook=False), ground.hook(space)
     after = ground.last_call()
-    ground.run_dying_web()
+    run_dying_web(ground)
     assert ground.send_hook(hook, space, made) == 0
     assert "committed, not woken" in ground.log_of("web")
     ground.wait_until(lambda: not ground.supervisor.is_alive("web"), "its end")

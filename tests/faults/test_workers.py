@@ -14,6 +14,7 @@ import pytest
 from portal.services.work import Edge
 from tests.e2e.worlds import line, member, token_of, unknown
 from tests.faults.ground import Ground, wait_for
+from tests.faults.strangers import forking_worker
 
 Scenario = Callable[[Ground, str], None]
 WARM_STOP_SECONDS = 30
@@ -260,7 +261,7 @@ def test_f10_the_orphaned_job_keeps_its_lock(ground: Ground, space: str) -> None
     after = ground.last_call()
     ground.sevdesk_fault("hang_after_commit:17", "/Voucher/Factory/saveVoucher", space)
     ground.invoice(space, "F10-1")
-    with ground.forking_worker() as parent:
+    with forking_worker(ground) as parent:
         ground.wait_until(
             lambda: [one["state"] for one in ground.rows(space)] == ["sending"], "the write"
         )
