@@ -18,7 +18,7 @@ N ?= 30
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check lint format types imports templates translations \
-	test-postgres long fuzz bench faults faults-short storm browser screenshots audit lock sbom licences clean
+	test-postgres long fuzz protections security-document bench faults faults-short storm browser screenshots audit lock sbom licences clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F'  ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -97,6 +97,12 @@ faults: setup ## all forty faults on SQLite and PostgreSQL; writes docs/faults.m
 bench: setup ## the ten measurements; ROWS=1,5 ROUNDS=5 SCALE=small, see docs/performance.md
 	@DURABLE=1 tools/with-postgres.sh $(PY) -m tests.bench --rounds $(ROUNDS) --scale $(SCALE) \
 		$(if $(ROWS),--rows $(ROWS))
+
+protections: setup ## take each protection of docs/security.md away and see its test fail; ROWS=text
+	@ROWS="$(ROWS)" $(PY) -m tests.protections
+
+security-document: setup
+	@$(PY) -m tests.protections document
 
 # N requests to each address, on SQLite and on PostgreSQL; the short way is part of `make test`.
 fuzz: setup ## whatever anybody may send to every address: N=30 requests each, on both databases

@@ -84,6 +84,8 @@ def create_app(config: Config | None = None) -> Flask:
     """Return the application that a web server runs."""
     app = create_core(config)
     core = app.extensions["portal"]
+    if core.config.is_https:
+        app.debug = False  # whatever FLASK_DEBUG says: others can reach it
     app.session_interface = DatabaseSessions()
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
     app.extensions["babel"].locale_selector = languages.select_formats

@@ -34,6 +34,9 @@ EXPIRED = _("This sign-in is no longer valid. Please start it again.")
 COBOT_AWAY = _("Cobot is not answering at the moment. Please try again in a minute.")
 REFUSED = _("Cobot did not accept the sign-in. Please start it again.")
 
+SAID = {"access_denied", "invalid_client", "invalid_grant", "invalid_scope", "mismatching_state"}
+"""Reasons that are written down; every other text comes from the address bar."""
+
 bp = Blueprint("signin", __name__)
 
 
@@ -78,6 +81,7 @@ def callback() -> ResponseReturnValue:
         db.session.commit()
         admin = sign_in(token)
     except OAuthError as err:
+        log.warning("sign-in refused", why=err.error if err.error in SAID else "other")
         _cobot().framework.clear_state_data(session, request.args.get("state"))
         return _again(*_trouble(err.error or ""))
     except (RequestException, RemoteError) as err:

@@ -17,6 +17,7 @@ QUICK = {
     "UPKEEP_SECONDS": "1",
     "RETRY_FIRST_SECONDS": "1",
 }
+METRICS_TOKEN = "metrics-token-of-the-tests-0123456789"
 NO_LIMITS = ("--cobot-per-minute", "0", "--webhook-backoff", "0.2,0.5,1,2,4")
 
 
@@ -31,7 +32,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two drain workers, and a space for each story."""
     world = world_of("hilfeseite", "zaehlung", "fuenfzig", "geheim")
     folder = tmp_path_factory.mktemp("stack")
-    with Stack(folder, world=world, simulator=NO_LIMITS, settings=QUICK, drains=2) as started:
+    settings = {**QUICK, "METRICS_TOKEN": METRICS_TOKEN}
+    with Stack(folder, world=world, simulator=NO_LIMITS, settings=settings, drains=2) as started:
         yield started
 
 

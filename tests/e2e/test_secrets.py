@@ -1,8 +1,9 @@
-"""No token stands anywhere in the clear: database, queue, logs, pages."""
+"""No token stands anywhere in the clear: database, queue, logs, pages, errors, figures, exports."""
 
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -10,8 +11,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import psycopg
 import pytest
 import requests
+from redis import Redis
 
 from tests.browserless import Browserless
+from tests.e2e.conftest import METRICS_TOKEN
 from tests.e2e.worlds import invoice, line, member
 from tests.stack import CLIENT_SECRET, Stack
 
@@ -49,6 +52,7 @@ def test_no_token_stands_anywhere_in_the_clear(
         token,
         32 * "f",
         CLIENT_SECRET,
+        METRICS_TOKEN,
         *secrets,
         stack.env["SECRET_KEY"],
         *stack.env["TOKEN_KEYS"].split(","),
@@ -58,8 +62,18 @@ def test_no_token_stands_anywhere_in_the_clear(
     assert sha256(token.encode()).hexdigest()[:MARK_LENGTH] in marks
     assert len(marks) >= 3, "a person's, a space's and sevdesk's token were used"
 
-    places = [*_files(stack), *_database(stack), *_pages(stack, admin), *_pages(stack, guest)]
-    assert {name.split(":")[0] for name, _ in places} >= {"file", "page"}
+    places = [
+        *_files(stack),
+        *_database(stack),
+        *_queue(stack),
+        *_figures(stack),
+        *_errors(stack, admin, secrets.pop()),
+        *_exports(stack, admin),
+        *_pages(stack, admin),
+        *_pages(stack, guest),
+    ]
+    kinds = {name.split(":")[0] for name, _ in places}
+    assert kinds >= {"file", "page", "queue", "figures", "error", "export"}
     found = [
         f"{name}: {what}" for name, content in places for what in _leaks(content, known, marks)
     ]
@@ -109,6 +123,67 @@ def _database(stack: Stack) -> Iterator[tuple[str, bytes]]:
                     for cell in row
                 )
                 yield f"table:{table}", b"\n".join(cells)
+
+
+def _queue(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """Yield each value of the queue: jobs, marks, counters."""
+    queue = Redis.from_url(stack.env["REDIS_URL"])
+    try:
+        for key in queue.scan_iter():
+            yield f"queue:{key!r}", key + b"\n" + queue.dump(key)
+            if queue.type(key) == b"hash":
+                fields = queue.hgetall(key)
+                # RQ packs what a job holds.
+                data = fields.get(b"data")
+                packed = zlib.decompress(data) if data and data[:1] == b"x" else b""
+                yield f"queue:{key!r}", packed + b"\n".join([*fields, *fields.values()])
+    finally:
+        queue.close()
+
+
+def _figures(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """Yield what Prometheus and the health checks read; the workers' calls are in it."""
+    headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    found = requests.get(f"{stack.portal_url}/metrics", headers=headers, timeout=30)
+    for figure in (
+        'portal_remote_calls_total{side="sevdesk",status="201"} ',
+        'portal_hooks_total{event="created_invoice",status="202"} ',
+    ):
+        assert re.search(re.escape(figure) + "[1-9]", found.text), figure
+    yield "figures:/metrics", found.content
+    yield "figures:/readyz", requests.get(f"{stack.portal_url}/readyz", timeout=30).content
+
+
+def _errors(stack: Stack, person: Browserless, secret: str) -> Iterator[tuple[str, bytes]]:
+    """Yield what is said where something is refused, the hook with a good secret included."""
+    url = stack.portal_url
+    for answer in (
+        person.http.get(f"{url}/nothing", timeout=30),
+        person.http.get(f"{url}/spaces/geheim/log?q=%00", timeout=30),
+        person.http.post(f"{url}/spaces/geheim/pause", timeout=30),
+        person.http.get(f"{url}/hooks/cobot/{secret}/created_invoice", timeout=30),
+        requests.post(f"{url}/hooks/cobot/{secret}/created_invoice", json={}, timeout=30),
+        requests.post(f"{url}/hooks/cobot/{secret}/made_up", json={"url": "x"}, timeout=30),
+        requests.get(f"{url}/oauth/callback?code=x&state=x", timeout=30),
+        requests.get(f"{url}/metrics", timeout=30),
+    ):
+        assert answer.status_code >= 400
+        yield f"error:{answer.status_code}", answer.content + str(answer.headers).encode()
+
+
+def _exports(stack: Stack, person: Browserless) -> Iterator[tuple[str, bytes]]:
+    """Yield everything that is given out as a file."""
+    tables = ("space", "invoice_sync", "member_sync", "history_line", "inbox_event", "line_calls")
+    for path in (
+        "/spaces/geheim/export.json",
+        *(f"/spaces/geheim/export/{table}.csv" for table in tables),
+        "/spaces/geheim/log.csv",
+        "/account/data.json",
+        "/account/data.csv",
+    ):
+        answer = person.http.get(stack.portal_url + path, timeout=30)
+        assert answer.status_code == 200, path
+        yield f"export:{path}", answer.content
 
 
 def _pages(stack: Stack, person: Browserless) -> Iterator[tuple[str, bytes]]:

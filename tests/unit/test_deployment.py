@@ -102,6 +102,7 @@ def test_the_image_holds_what_runs_and_nothing_else() -> None:
     assert all((ROOT / path).exists() for path in taken)
     assert {path.split("/")[0] for path in taken} & {"tests", "docs", "var", ".", ".env"} == set()
     assert "tools/packages.py" in taken
+    assert "tools/packages.py sbom > sbom.cdx.json" in build, "what is in here, for who must know"
     assert "rm -r tools" in build
     runs = {"portal", "jobs", "static", "templates", "wsgi.py", "gunicorn.conf.py", ".flaskenv"}
     assert runs <= set(taken)

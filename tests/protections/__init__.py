@@ -1,0 +1,1 @@
+"""Each protection with the test that fails when it is taken away."""
