@@ -21,6 +21,7 @@ from tests.browserless import Browserless, PageFault
 from tests.demo import table
 from tests.demo.parent import end_with_parent
 from tests.demo.story import DUE_AFTER_DAYS, Cast, Story
+from tests.demo.welcome import Welcome
 from tests.stack import Stack, StackFailed
 
 WORLD = ROOT / "tests" / "simulator" / "worlds" / "demo.json"
@@ -48,7 +49,8 @@ def main() -> int:
         if is_once:
             return 1 if faults else 0
         print("\nCtrl-C ends it.", flush=True)
-        stack.supervisor.run()
+        with Welcome(stack):
+            stack.supervisor.run()
     except KeyboardInterrupt:
         return 130
     except (StackFailed, ProcessFailed, PageFault) as err:
@@ -103,6 +105,7 @@ def _say_where(stack: Stack, cast: Cast) -> None:
     print(f"Open the portal, press “Mit Cobot anmelden” and click “{cast.admin['name']}”.")
     others = _others(json.loads(WORLD.read_text(encoding="utf-8")))
     print("To connect the other spaces by hand:", *(f"  {line}" for line in others), sep="\n")
+    print("A few seconds after that Cobot issues an invoice there.")
 
 
 def _others(world: Mapping[str, list[dict[str, str]]]) -> list[str]:
