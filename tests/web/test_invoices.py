@@ -237,3 +237,21 @@ def test_an_invoice_whose_calls_are_gone_says_so_and_keeps_its_history(
     page = owner.get(PAGE.replace("i-1", "i-old")).text
     assert "wurden nach 30 Tagen gelöscht" in page
     assert "2531-9" in page
+
+
+def test_parts_of_the_page_stand_in_the_order_in_which_one_asks(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    """What is it, why, what do I do, how much, on which accounts, where else, how did it come."""
+    add_invoice(
+        cast.alpha,
+        State.FAILED,
+        cobot_invoice_id="i-1",
+        cause_code="account_missing",
+        cause_params={"code": "x"},
+    )
+    page = owner.get(PAGE).text
+    parts = ('id="state"', 'id="cause"', 'class="facts', 'id="lines-title"', "/pdf", 'id="history"')
+    places = [page.index(part) for part in parts]
+    assert places == sorted(places)
+    assert page.count('class="button primary"') == 1
