@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.person import PHONE, WIDE, Person
+from tests.browser.planted import Planted
 from tests.browser.screens import WRONG_TOKEN
 from tests.browser.world import COST_CENTRE, NEW_CODE, Place, line
 
@@ -156,3 +157,21 @@ def see_new_rows(one: Person) -> None:
         one.page.locator("#show-new").click(timeout=20_000)
     else:
         one.page.reload()
+
+
+def test_a_form_sent_after_the_session_ended_is_not_lost(
+    owner: Callable[..., Person], planted: Planted
+) -> None:
+    one = owner()
+    one.open(f"{planted.path('no code')}/skip")
+    one.page.get_by_label("Grund").fill("Von Hand gebucht")
+    cookies = one.context.cookies()
+    one.context.clear_cookies()
+    with one.watch.allowing(401):
+        one.page.locator("main form button[type=submit]").click()
+        expect(one.page.get_by_role("heading", name="Du bist abgemeldet.")).to_be_visible()
+    one.context.add_cookies(cookies)  # signed in again, in another tab
+    with one.watch.allowing(400):
+        one.page.get_by_role("button", name="Noch einmal senden").click()
+        kept = one.page.locator("#unsent input[name=reason]")
+        expect(kept).to_have_value("Von Hand gebucht")

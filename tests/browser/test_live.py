@@ -157,13 +157,17 @@ def test_after_the_session_ended_the_log_leads_back_to_the_sign_in(
 ) -> None:
     one = owner()
     one.page.clock.install()
-    one.open(f"{planted.empty.path}/log")
+    one.open(f"{planted.full.path}/log")
+    search = one.page.get_by_role("searchbox")
+    search.fill("halb getippt")
     one.context.clear_cookies()
     with one.refused(401):
         with one.page.expect_response("**/log/changes**"):
             one.later(6)
         expect(one.page.locator("#live-ended")).to_be_visible()
-    assert planted.empty.path in str(
+    expect(one.page.locator("#notice")).to_contain_text("Du bist abgemeldet.")
+    expect(search).to_have_value("halb getippt")
+    assert planted.full.path in str(
         one.page.locator("#live-ended").get_by_role("link").get_attribute("href")
     )
 
