@@ -12,7 +12,7 @@ from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, PermanentError, RemoteError
 from portal.models import InvoiceSync, MemberSync, Space
-from portal.services import clients, pauses, record, spot_checks, subscriptions
+from portal.services import budgets, clients, pauses, record, spot_checks, subscriptions
 from portal.services.clients import Remotes
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 WINDOW = timedelta(days=45)
 """How far back the nightly list reaches: Cobot knows no "changed since", so a window is read anew,
 longer than a month so that a monthly run is always in it."""
+
+JUST_CONNECTED = timedelta(hours=1)
+"""Within so short a time no member can have been missed."""
 
 
 def catch_up(space_id: int) -> int:
@@ -31,14 +34,22 @@ def catch_up(space_id: int) -> int:
     """
     space = db.session.get(Space, space_id, populate_existing=True)
     db.session.commit()
-    if space is None or not space.is_connected or space.is_paused:
+    if space is None or space.connected_at is None or space.is_paused:
         return 0
     today = utcnow().astimezone(core().config.zone).date()
+    is_with_members = space.connected_at < utcnow() - JUST_CONNECTED
     try:
+        if is_with_members:
+            # Asked before anything is read: the list of members has the smallest budget, and all
+            # spaces of one owner share it.
+            key = f"cobot|{space.cobot_user_id}|{budgets.MEMBER_LIST}"
+            budgets.need(key, budgets.cobot_limit(budgets.MEMBER_LIST), 1)
         subscriptions.renew(space)
         remotes = clients.remotes_of(space)
         db.session.commit()
-        added = _compare(space, remotes, today) + _add_missed_members(space, remotes)
+        added = _compare(space, remotes, today)
+        if is_with_members:
+            added += _add_missed_members(space, remotes)
         gone = spot_checks.look(space, remotes.sevdesk)
     except BudgetExhausted as err:
         log.info("catching up goes on later", space=space_id, error=str(err))

@@ -99,7 +99,8 @@ class Life(RuleBasedStateMachine):
     def _connected_space(self) -> int:
         name = f"model-{next(PLACES)}"
         space = Space(
-            cobot_id=name, subdomain=name, name=name, connected_at=utcnow(), subscribed_at=utcnow(),
+            cobot_id=name, subdomain=name, name=name,
+            connected_at=utcnow() - timedelta(hours=2), subscribed_at=utcnow(),
             sevdesk_client=name, start_date=BEGIN.date(), cobot_user_id="u", due_after_days=14,
             hook_digest=digest(name), caught_up_on=BEGIN.date(),
         )  # fmt: skip
