@@ -32,7 +32,7 @@ from tests.web.conftest import Cast, csrf_of
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 """Requests to each address; 0 is the short way: some hundred over all of them."""
-SHORT = 120
+SHORT = 80
 KNOWN_SECRET = "known-hook-secret"
 FIELDS = [
     "after", "after_place", "amount_from", "amount_to", "api_token", "bar", "cause", "code",
