@@ -68,7 +68,10 @@ def rehearse_command(space: str, days: int, plain: bool) -> None:
 def import_members(space: str, preview: bool, plain: bool) -> None:
     """Link members to their contacts, or make them contacts; unclear ones are left out."""
     found = _space(space)
-    task = _run(member_import.prepare(found, actor=ACTOR))
+    try:
+        task = _run(member_import.prepare(found, actor=ACTOR))
+    except tasks.TaskOpen as err:
+        raise click.ClickException("An import is under way in this space already.") from err
     result: dict[str, Any] = {"counts": member_import.counts_of(task)}
     if preview:
         result["members"] = [
@@ -108,17 +111,21 @@ def backfill_command(space: str, first: datetime, last: datetime, yes: bool, pla
     if not plain or not yes:
         _show_outcome(task, plain)
     if task.state != "ready":
-        click.echo("Nothing to do.", err=True)
-        return
-    if not yes and not click.confirm("Begin?", err=True):
+        if not plain:
+            click.echo("Nothing to do.", err=True)
+            return
+        if not yes:
+            return  # the rehearsal that was printed says so
+    elif yes or click.confirm("Begin?", err=True):
+        backfill.WORK.start(found, task)
+        _work(found, task)
+    else:
         tasks.cancel(task, found, actor=ACTOR)
         return
-    backfill.WORK.start(found, task)
-    _work(found, task)
     done = backfill.WORK.progress(found, task)
     result = {
         "state": done.task.state,
-        "total": done.task.total,
+        "total": done.task.total if task.phase == "work" else 0,
         "synced": done.synced,
         "mismatched": done.mismatched,
         "failed": done.failed,

@@ -10,6 +10,7 @@ from flask import Flask
 
 from portal.cli import register_commands
 from portal.models import Space
+from portal.services import member_import, task_runs
 from tests.services.conftest import Remote, line, sync
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
@@ -62,7 +63,17 @@ def test_backfill_asks_first_and_a_month_with_open_ends_exits_with_1(
     found = json.loads(run(*window, "--yes", "--json"))
     assert (found["state"], found["synced"]) == ("done", 3)
     assert "Nothing to do" in run(*window, "--yes")
+    found = run(*window, "--yes", "--json")
+    nothing = json.loads(found)
+    assert (nothing["state"], nothing["total"], nothing["synced"]) == ("done", 0, 0)
     run("month", "check", "alpha", "2026-04")
+
+
+def test_what_is_under_way_is_said_and_left_alone(remote: Remote, alpha: Space, run: Any) -> None:
+    members = member_import.prepare(alpha, actor="admin:owner")
+    task_runs.run_to_end(members)
+    assert member_import.WORK.start(alpha, members)
+    assert "under way" in run("members", "import", "alpha", code=1)
 
 
 def test_an_unknown_space_is_said(core_app: Flask, run: Any) -> None:
