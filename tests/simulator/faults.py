@@ -22,7 +22,19 @@ CALL_EFFECTS = frozenset(
         "garbage",
     }
 )
-WEBHOOK_EFFECTS = frozenset({"drop_webhook", "duplicate_webhook", "reorder_webhooks", "hang"})
+DELIVERY_EFFECTS = frozenset({"drop_webhook", "duplicate_webhook", "reorder_webhooks", "hang"})
+"""What happens to a webhook as a whole, once, before its first attempt."""
+ATTEMPT_EFFECTS = frozenset(
+    {
+        "status",
+        "reset_before",
+        "reset_after_commit",
+        "status_after_commit",
+        "hang_after_commit",
+    }
+)
+"""What happens to one attempt on its way; the receiver has it only with those after the commit."""
+WEBHOOK_EFFECTS = DELIVERY_EFFECTS | ATTEMPT_EFFECTS
 WITH_SECONDS = frozenset({"hang", "hang_after_commit", "slow_body", "search_lag"})
 WITH_STATUS = frozenset({"status", "status_after_commit"})
 
@@ -136,6 +148,19 @@ class Faults:
         """Count this call on the faults it matches and return the one that hits it."""
         for fault in self._faults.values():
             if fault.matches(side, method, path, space_names, token) and fault.take():
+                return fault
+        return None
+
+    def hit_webhook(
+        self, event: str, space_names: tuple[str, ...], kinds: frozenset[str]
+    ) -> Fault | None:
+        """Do the same for a webhook, with the faults of these kinds alone."""
+        for fault in self._faults.values():
+            if (
+                fault.effect.kind in kinds
+                and fault.matches("webhook", "POST", event, space_names, None)
+                and fault.take()
+            ):
                 return fault
         return None
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from tests.simulator.calls import Call
 from tests.simulator.checks import Json
 from tests.simulator.cobot.state import Delivery, Space, Subscription
+from tests.simulator.faults import ATTEMPT_EFFECTS, DELIVERY_EFFECTS, Fault
 
 if TYPE_CHECKING:
     from tests.simulator.simulator import Simulator
@@ -112,7 +113,7 @@ class Webhooks:
         """Take a new delivery, with what a fault makes of it; a dropped one has no attempts."""
         space.deliveries.append(delivery)
         names = (space.subdomain, space.id)
-        fault = self._simulator.faults.hit("webhook", "POST", delivery.event, names, None)
+        fault = self._simulator.faults.hit_webhook(delivery.event, names, DELIVERY_EFFECTS)
         at = time.time() + self._simulator.options.webhook_delay_ms / 1000
         fault_id = fault.id if fault else None
         kind = fault.effect.kind if fault else ""
@@ -184,9 +185,12 @@ class Webhooks:
             if subscription is None or not subscription.active:
                 delivery.next_at = None
                 return
+            names = (space.subdomain, space.id)
+            fault = self._simulator.faults.hit_webhook(delivery.event, names, ATTEMPT_EFFECTS)
         started = time.time()
-        status = post_json(delivery.callback_url, {"url": delivery.url, **delivery.extra})
-        self._log(space, delivery, status, time.time() - started, fault_id)
+        status = _send(delivery, fault)
+        met = fault.id if fault else fault_id
+        self._log(space, delivery, status, time.time() - started, met)
         with self._simulator.lock:
             delivery.attempts.append({"at": round(started, 3), "status": status})
             delivery.next_at = None
@@ -223,6 +227,24 @@ class Webhooks:
                 fault=fault_id,
             )
         )
+
+
+def _send(delivery: Delivery, fault: Fault | None) -> int:
+    """Post a webhook and return the status that Cobot sees; 0 when there was no answer."""
+    kind, number = (fault.effect.kind, fault.effect.number) if fault else ("", 0)
+    if kind == "status":
+        return int(number)
+    if kind == "reset_before":
+        return 0
+    status = post_json(delivery.callback_url, {"url": delivery.url, **delivery.extra})
+    if kind == "status_after_commit":
+        return int(number)
+    if kind == "hang_after_commit":
+        time.sleep(min(number, TIMEOUT_SECONDS))
+    is_lost = kind == "reset_after_commit" or (
+        kind == "hang_after_commit" and number >= TIMEOUT_SECONDS
+    )
+    return 0 if is_lost else status
 
 
 def post_json(address: str, body: Json) -> int:

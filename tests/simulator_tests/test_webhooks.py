@@ -175,7 +175,42 @@ def test_an_unsubscribed_webhook_is_not_retried(simulator, receiver, until):
     assert len(receiver.bodies) <= 2
 
 
-@pytest.mark.parametrize("effect", ["status:500", "garbage", "search_lag:5"])
-def test_effects_of_calls_make_no_sense_on_webhooks(simulator, effect):
+@pytest.mark.parametrize(
+    ("effect", "seen", "arrives"),
+    [
+        ("status:503", 503, 1),
+        ("reset_before", 0, 1),
+        ("status_after_commit:502", 502, 2),
+        ("reset_after_commit", 0, 2),
+        ("hang_after_commit:0.2", 202, 1),
+    ],
+)
+def test_an_attempt_that_fails_on_its_way_is_repeated(
+    simulator, receiver, until, effect, seen, arrives
+):
+    """Before the receiver has it, or after: then it comes twice."""
+    subscribe(simulator, receiver)
+    fault = simulator.fault(side="webhook", path="created_invoice", effect=effect)
+    before = simulator.control("GET", "/calls?after=0").json()["last"]
+    create_invoice(simulator)
+    tries = 1 if seen == 202 else 2
+    until(lambda: len(simulator.space_state()["deliveries"][0]["attempts"]) == tries)
+    statuses = [a["status"] for a in simulator.space_state()["deliveries"][0]["attempts"]]
+    assert statuses == [seen, 202][:tries]
+    assert len(receiver.wait_for(arrives)) == arrives
+    calls = simulator.control("GET", f"/calls?after={before}").json()["calls"]
+    assert [call["fault"] for call in calls if call["side"] == "webhook"] == [fault, None][:tries]
+
+
+def test_a_fault_of_attempts_may_hit_every_one(simulator, receiver, until):
+    subscribe(simulator, receiver)
+    simulator.fault(side="webhook", effect="status:500", times=0)
+    create_invoice(simulator)
+    until(lambda: not simulator.space_state()["subscriptions"][0]["active"])
+    assert receiver.bodies == []
+
+
+@pytest.mark.parametrize("effect", ["garbage", "no_id_after_commit", "slow_body:1", "search_lag:5"])
+def test_effects_of_answers_make_no_sense_on_webhooks(simulator, effect):
     answer = simulator.control("POST", "/faults", {"side": "webhook", "effect": effect})
     assert answer.status_code == 400
