@@ -76,9 +76,12 @@ def has_cost_centre(space: Space, remotes: Remotes) -> bool:
         return True
     if chart.cost_centre_read_at is None or utcnow() - chart.cost_centre_read_at > max_age:
         found = {centre.id for centre in remotes.sevdesk.cost_centres()}
+        is_back = not chart.cost_centre_found and space.cost_centre_id in found
         chart.cost_centre_found = space.cost_centre_id in found
         chart.cost_centre_read_at = utcnow()
         db.session.commit()
+        if is_back:
+            core().queue.heal(space.id)
     return chart.cost_centre_found
 
 
@@ -103,7 +106,8 @@ def _read(space: Space, remotes: Remotes) -> Chart:
     accounts = [_to_json(account) for account in remotes.sevdesk.revenue_accounts()]
     now = utcnow()
     before = db.session.scalar(select(Chart.accounts).where(Chart.space_id == space.id))
-    if before is not None and before != accounts:
+    is_changed = before is not None and before != accounts
+    if is_changed:
         record.touch_space(space.id)  # open logs show which causes are gone
     db.session.execute(
         insert_or_update(
@@ -116,6 +120,9 @@ def _read(space: Space, remotes: Remotes) -> Chart:
     chart = db.session.get(Chart, space.id, populate_existing=True)
     assert chart is not None
     db.session.commit()
+    if is_changed:
+        # Where invoices come all the time, the chart is never old enough for upkeep to look.
+        core().queue.heal(space.id)
     return chart
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from portal.core import core
 from portal.database import db, utcnow
 from portal.models import Chart, Space, State
 from portal.services import backfill, connection, heal, skips
@@ -86,6 +87,38 @@ def test_what_the_chart_heals_is_tried_again_by_itself_where_the_space_allows_it
     assert heal.heal_itself(alpha.id) == 1
     work(alpha)
     assert row_of(made).state == State.SYNCED
+
+
+def test_whoever_reads_a_changed_chart_has_the_space_healed(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where invoices come all the time, their own reading keeps the chart too young for upkeep."""
+    asked: list[int] = []
+    monkeypatch.setattr(core().queue, "heal", asked.append)
+    sync(remote, alpha, debitor=XYZ, items=[line(code="Meeting")])
+    age_the_chart(alpha)
+    sync(remote, alpha, debitor=XYZ)
+    assert asked == [], "nothing has changed"
+    remote.control("POST", f"/sevdesk/{TOKEN}/accounts", MEETING)
+    age_the_chart(alpha)
+    sync(remote, alpha, debitor=XYZ)
+    assert asked == [alpha.id]
+    remote.control("DELETE", f"/sevdesk/{TOKEN}/cost_centres/9")
+    age_the_chart(alpha)
+    sync(remote, alpha, debitor=XYZ)
+    remote.control(
+        "POST", f"/sevdesk/{TOKEN}/cost_centres", {"id": "9", "number": "100", "name": "Alpha"}
+    )
+    age_the_chart(alpha)
+    sync(remote, alpha, debitor=XYZ)
+    assert asked == [alpha.id] * 2
+
+
+def age_the_chart(space: Space) -> None:
+    chart = db.session.get(Chart, space.id, populate_existing=True)
+    assert chart is not None
+    chart.read_at = chart.cost_centre_read_at = utcnow() - timedelta(minutes=6)
+    db.session.commit()
 
 
 def test_a_choice_heals_all_that_waited_for_it(remote: Remote, alpha: Space) -> None:
