@@ -251,7 +251,8 @@ class Work:
         code = "upstream_down" if error.remote == "sevdesk" else "cobot_unreachable"
         if error.remote == "sevdesk" and error.status_code == TOO_MANY:
             code = "rate_limited"
-        if now - row.failing_since > timedelta(seconds=config.give_up_after_seconds):
+        end = row.failing_since + timedelta(seconds=config.give_up_after_seconds)
+        if now >= end:
             if is_settled(row):
                 row.next_try_at = None
                 self.commit(Edge.FAILED)
@@ -263,6 +264,8 @@ class Work:
         if asked is not None:
             wait = max(wait, asked)
         row.next_try_at = now + timedelta(seconds=wait)
+        if now < end and asked is None:
+            row.next_try_at = min(row.next_try_at, end)  # the last try: then a person is asked
         _say(row, Cause(code))
         _wait_again(row)
         note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
@@ -283,6 +286,7 @@ class Work:
         code = pauses.cause_of(error)
         assert code is not None
         row.next_try_at = utcnow()
+        row.failing_since = None  # a pause, however long, is no failure of this row
         _say(row, Cause(code, {"right": error.endpoint}))
         _wait_again(row)
         note_row(row, step, "later", error=error, cause=code)

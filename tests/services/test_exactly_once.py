@@ -299,6 +299,36 @@ def test_the_wait_is_any_moment_of_a_step_that_doubles_up_to_the_longest(
     assert asked == [(0, 0.05), (0, 0.1), (0, 0.2), (0, 1.0), (0, 1.0)]
 
 
+@pytest.mark.parametrize("settings", [{"give_up_after_seconds": 100}])
+def test_a_person_is_asked_when_the_time_is_up_and_not_a_step_later(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work.random, "uniform", lambda _, high: high)
+    remote.fault("sevdesk", "status:503", path="/Voucher", times=0)
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        begun = utcnow()
+        made = sync(remote, alpha, debitor=XYZ)
+        db.session.execute(update(InvoiceSync).values(attempts=25))
+        db.session.commit()
+        clock.shift(60)
+        work_off(alpha)
+        assert row_of(made).next_try_at == begun + timedelta(seconds=100)
+        clock.shift(40)
+        work_off(alpha)
+    assert (row_of(made).state, row_of(made).cause_code) == (State.FAILED, "gave_up")
+
+
+def test_a_pause_does_not_count_as_failing(remote: Remote, alpha: Space) -> None:
+    remote.fault("sevdesk", "status:503", path="/Voucher", times=3)
+    remote.fault("sevdesk", "status:401", path="/Voucher")
+    made = sync(remote, alpha, debitor=XYZ)
+    make_all_due()
+    work_off(alpha)
+    db.session.refresh(alpha)
+    assert alpha.pause_code == "token_invalid"
+    assert row_of(made).failing_since is None
+
+
 def test_the_looks_are_counted_from_the_lost_answer(
     remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
