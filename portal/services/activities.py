@@ -18,8 +18,10 @@ from portal.errors import (
 )
 from portal.models import InvoiceSync, Space
 from portal.services import record
+from portal.services.edges import Edge
+from portal.services.rows import is_settled, note_row, told_key
 from portal.services.sentences import cause_sentence, fix_sentence, language_of
-from portal.services.work import Edge, Work, is_settled, note_row, told_key
+from portal.services.work import Work
 from portal.sync.causes import Cause
 
 log = structlog.get_logger(__name__)

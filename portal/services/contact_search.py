@@ -11,7 +11,7 @@ from portal.database import db, insert_or_update, utcnow
 from portal.errors import NotFound, RemoteError, TemporaryError
 from portal.models import DebtorLink, InvoiceSync, PersonName, Space, State
 from portal.services import clients, lost_receipts, record
-from portal.services.work import forget_cause
+from portal.services.rows import forget_cause
 from portal.sevdesk.client import SevdeskClient
 from portal.sevdesk.records import Contact
 from portal.sync.accounts import fold_name

@@ -33,7 +33,8 @@ from portal.services import (
     tasks,
 )
 from portal.services.locks import Lock, LockLost, space_lock
-from portal.services.work import LeaveSpace, Work, reference
+from portal.services.rows import reference
+from portal.services.work import LeaveSpace, Work
 
 Row = TypeVar("Row", MemberSync, InvoiceSync)
 

@@ -17,7 +17,7 @@ from portal.money import to_cents
 from portal.services import contact_search, skips
 from portal.services.calls import calls_of
 from portal.services.log import LogFilter, read_rows, rows_of
-from portal.services.work import reference
+from portal.services.rows import reference
 
 HISTORY_LINES = 500
 LONGEST_STEP_SECONDS = 3600

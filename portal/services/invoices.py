@@ -26,8 +26,10 @@ from portal.services import (
     receipts,
     record,
 )
+from portal.services.edges import Edge
+from portal.services.rows import fail, note_row
 from portal.services.settings_of import voucher_settings
-from portal.services.work import Edge, Parked, Work, fail, note_row
+from portal.services.work import Parked, Work
 from portal.sync.causes import Cause
 from portal.sync.contacts import (
     ContactFound,

@@ -13,7 +13,9 @@ from portal.database import db, utcnow
 from portal.models import InvoiceSync, State, Step
 from portal.money import CENT, to_cents
 from portal.services import activities, record
-from portal.services.work import Edge, Work, fail, note_row
+from portal.services.edges import Edge
+from portal.services.rows import fail, note_row
+from portal.services.work import Work
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
 from portal.sync.plans import EXPENSE, VoucherPlan

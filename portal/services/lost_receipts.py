@@ -17,7 +17,7 @@ from portal.jobqueue import INTERACTIVE
 from portal.models import InvoiceSync, Space, State, Step
 from portal.money import to_cents
 from portal.services import clients, record, retry
-from portal.services.work import forget_cause
+from portal.services.rows import forget_cause
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
 

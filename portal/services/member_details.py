@@ -14,8 +14,10 @@ from portal.cobot.records import Membership
 from portal.database import utcnow
 from portal.errors import Forbidden, NotFound, OutcomeUnknown, Rejected, RemoteError
 from portal.models import MemberSync
+from portal.services.edges import Edge
+from portal.services.rows import fail, note_row
 from portal.services.sentences import language_of
-from portal.services.work import Edge, Work, fail, note_row
+from portal.services.work import Work
 from portal.sync.causes import Cause
 from portal.sync.contacts import address_draft
 

@@ -18,7 +18,9 @@ from portal.database import db, utcnow
 from portal.errors import NotFound, OutcomeUnknown, Rejected, RemoteError
 from portal.models import InvoiceSync, MemberSync, State
 from portal.services import locks, member_details, record
-from portal.services.work import Edge, LeaveSpace, Work, fail, forget_cause, note_row
+from portal.services.edges import Edge
+from portal.services.rows import fail, forget_cause, note_row
+from portal.services.work import LeaveSpace, Work
 from portal.sevdesk.records import Contact
 from portal.sync.accounts import fold_name
 from portal.sync.causes import Cause

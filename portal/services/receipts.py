@@ -20,8 +20,10 @@ from portal.errors import NotFound, OutcomeUnknown, Rejected, TemporaryError, Un
 from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
 from portal.services import activities, charts, looks, pauses, record
+from portal.services.edges import Edge
 from portal.services.locks import LockLost
-from portal.services.work import Edge, Parked, Work, fail, forget_cause, note_row
+from portal.services.rows import fail, forget_cause, note_row
+from portal.services.work import Parked, Work
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
 from portal.sync.plans import EXPENSE, VoucherPlan

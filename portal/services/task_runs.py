@@ -30,9 +30,9 @@ from portal.services import (
     month,
     pauses,
     rehearsal,
+    rows,
     stopping,
     tasks,
-    work,
 )
 from portal.services.locks import task_lock
 from portal.services.task_looks import Look, TaskStopped, forget_memory, memory_of
@@ -125,7 +125,7 @@ def _answer(task: Task, space: Space, error: RemoteError) -> None:
         if task.attempts > MOST_TRIES:
             tasks.fail(task, "gave_up")
             return
-        wait = work.backoff_seconds(task.attempts)
+        wait = rows.backoff_seconds(task.attempts)
         if isinstance(error, TemporaryError) and error.retry_after_seconds is not None:
             wait = max(wait, error.retry_after_seconds)
             clients.slow_down(space, error)

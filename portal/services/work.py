@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -25,10 +22,20 @@ from portal.errors import (
     TemporaryError,
     UnusableAnswer,
 )
-from portal.models import InvoiceSync, MemberSync, Space, State, Step
+from portal.models import InvoiceSync, MemberSync, Space, State
 from portal.services import budgets, clients, pauses, record
 from portal.services.clients import Remotes
+from portal.services.edges import BEFORE_A_WRITE, Edge
 from portal.services.locks import Lock
+from portal.services.rows import (
+    backoff_seconds,
+    fail,
+    is_settled,
+    note_row,
+    reference,
+    say,
+    wait_again,
+)
 from portal.sync.causes import Cause
 
 log = structlog.get_logger(__name__)
@@ -47,49 +54,6 @@ class LeaveSpace(PortalError):
     def __init__(self, until: datetime) -> None:
         super().__init__(until.isoformat())
         self.until = until
-
-
-class Edge(StrEnum):
-    """Every commit between two remote calls: the places where a worker may die.
-
-    The tests of faults kill a worker at each of them, so a new commit needs a name here.
-    """
-
-    LATER = "later"
-    PAUSED = "paused"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    FETCHED = "fetched"
-    WAITS_FOR_MEMBER = "waits_for_member"
-    UPLOADED = "uploaded"
-    SENDING = "sending"
-    UNKNOWN = "unknown"
-    CONTACT_GONE = "contact_gone"
-    SAVED = "saved"
-    IMPORT_TAGGED = "import_tagged"
-    TAGGED = "tagged"
-    LOOKED = "looked"
-    TELLING = "telling"
-    TELLING_LATER = "telling_later"
-    TOLD = "told"
-    MEMBER_READ = "member_read"
-    CONTACT_SENDING = "contact_sending"
-    CONTACT_MADE = "contact_made"
-    CONTACT_LINKED = "contact_linked"
-    ADDRESS_SENDING = "address_sending"
-    ADDRESS_LATER = "address_later"
-    ADDRESS_DONE = "address_done"
-    EMAIL_SENDING = "email_sending"
-    EMAIL_LATER = "email_later"
-    EMAIL_DONE = "email_done"
-    NUMBER_WRITTEN = "number_written"
-    NOTING = "noting"
-    NOTED = "noted"
-    MEMBER_DONE = "member_done"
-
-
-BEFORE_A_WRITE = {Edge.SENDING, Edge.CONTACT_SENDING}
-"""What is committed here cannot be undone by anybody: a receipt or a contact is made next."""
 
 
 @dataclass
@@ -232,7 +196,7 @@ class Work:
         until = utcnow() + timedelta(seconds=error.retry_after_seconds or 1)
         row.next_try_at = until
         is_urgent = isinstance(row, InvoiceSync) and row.is_urgent
-        _wait_again(row)
+        wait_again(row)
         if isinstance(row, InvoiceSync):
             row.is_urgent = is_urgent
             if self.in_hand is not None and is_unchanged:
@@ -266,8 +230,8 @@ class Work:
         row.next_try_at = now + timedelta(seconds=wait)
         if now < end and asked is None:
             row.next_try_at = min(row.next_try_at, end)  # the last try: then a person is asked
-        _say(row, Cause(code))
-        _wait_again(row)
+        say(row, Cause(code))
+        wait_again(row)
         note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
         self.failures += 1
         self.failed = [*self.failed[-FAILURES_IN_A_ROW:], row] if self.failures > 1 else [row]
@@ -287,8 +251,8 @@ class Work:
         assert code is not None
         row.next_try_at = utcnow()
         row.failing_since = None  # a pause, however long, is no failure of this row
-        _say(row, Cause(code, {"right": error.endpoint}))
-        _wait_again(row)
+        say(row, Cause(code, {"right": error.endpoint}))
+        wait_again(row)
         note_row(row, step, "later", error=error, cause=code)
         self.commit(Edge.PAUSED)
         pauses.pause(self.space, code)
@@ -311,7 +275,7 @@ class Work:
             # A write is unsettled, so only a look that was answered may end it.
             row.attempts += 1
             row.next_try_at = utcnow() + timedelta(seconds=backoff_seconds(row.attempts))
-            _wait_again(row)
+            wait_again(row)
             note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
             self.commit(Edge.LATER)
         else:
@@ -330,126 +294,3 @@ class Work:
         else:
             fail(row, cause, step=step, error=error)
         self.commit(Edge.FAILED)
-
-
-def reference(row: InvoiceSync | MemberSync) -> str:
-    """Return what a person tells support, and support finds the row by."""
-    return f"{'I' if isinstance(row, InvoiceSync) else 'M'}-{row.space_id}-{row.id}"
-
-
-def fail(
-    row: InvoiceSync | MemberSync,
-    cause: Cause,
-    *,
-    step: str,
-    error: RemoteError | None = None,
-    causes: tuple[Cause, ...] = (),
-) -> None:
-    """Leave a row to a person, with its cause. The caller commits.
-
-    An invoice becomes due once more at once: for the message on the Cobot invoice.
-    """
-    row.cause_code, row.cause_params = cause.code, dict(cause.params)
-    row.failing_since = None
-    if isinstance(row, InvoiceSync):
-        record.set_state(row, State.FAILED)
-        row.finished_at = utcnow()
-        row.filename = None
-        row.next_try_at = utcnow() if row.told_cause != told_key(cause) else None
-        row.tell_attempts = 0
-    else:
-        row.state = State.FAILED
-        row.next_try_at = None
-    note_row(
-        row,
-        step,
-        "failed",
-        error=error,
-        cause=cause.code,
-        params=dict(cause.params),
-        causes=[one.to_json() for one in causes] or None,
-    )
-
-
-def is_settled(row: InvoiceSync | MemberSync) -> bool:
-    """Say whether the matter itself is decided and at most a message about it is outstanding."""
-    return row.state in (State.FAILED, State.SYNCED, State.MISMATCHED, State.SKIPPED)
-
-
-def told_key(cause: Cause) -> str:
-    """Return what tells one failure episode from another."""
-    params = ",".join(f"{name}={value}" for name, value in sorted(cause.params.items()))
-    return f"{cause.code}:{params}"[:200]
-
-
-def forget_cause(row: InvoiceSync | MemberSync) -> None:
-    row.cause_code = None
-    row.cause_params = {}
-    row.failing_since = None
-
-
-def backoff_seconds(attempts: int) -> float:
-    """Return how long to wait after this many tries: exponential, with full jitter.
-
-    The step doubles from RETRY_FIRST_SECONDS to RETRY_MAX_SECONDS, and any moment within it may be
-    the next try. What keeps a fault from being met by a storm of calls is that the whole space
-    waits after FAILURES_IN_A_ROW.
-    """
-    config = core().config
-    step = min(config.retry_first_seconds * 2 ** min(attempts - 1, 30), config.retry_max_seconds)
-    return random.uniform(0, step)  # noqa: S311 - spreads load, guards nothing
-
-
-def note_row(
-    row: InvoiceSync | MemberSync,
-    step: str,
-    outcome: str,
-    *,
-    error: RemoteError | None = None,
-    next_try_at: datetime | None = None,
-    **facts: Any,
-) -> None:
-    """Add a line to the row's history, with what the remote side said."""
-    if error is not None:
-        facts |= {
-            "remote": error.remote,
-            "endpoint": error.endpoint,
-            "status": error.status_code,
-            "message": error.message or None,
-            "request_id": error.request_id,
-        }
-    if next_try_at is not None:
-        facts["next_try_at"] = next_try_at.isoformat(timespec="seconds")
-    record.note(
-        row.space_id,
-        step,
-        outcome,
-        invoice=row if isinstance(row, InvoiceSync) else None,
-        member=row if isinstance(row, MemberSync) else None,
-        attempt=row.attempts + 1,
-        **facts,
-    )
-
-
-def _wait_again(row: InvoiceSync | MemberSync) -> None:
-    """Put a row that was being written back to waiting: the write was certainly not carried out.
-
-    An unknown outcome stays unknown until a look has settled it.
-    """
-    if isinstance(row, InvoiceSync):
-        row.is_urgent = False
-        if row.state == State.SENDING:
-            if row.sevdesk_voucher_id is None:  # else the receipt is there, only its tags are not
-                row.step = Step.UPLOADED
-            record.set_state(row, State.WAITING)
-        else:
-            record.touch(row)
-    elif row.state == State.SENDING:
-        row.state = State.WAITING
-
-
-def _say(row: InvoiceSync | MemberSync, cause: Cause) -> None:
-    if is_settled(row):
-        return  # only its message is still to be posted: the cause stays the invoice's own
-    row.cause_code = cause.code
-    row.cause_params = dict(cause.params)

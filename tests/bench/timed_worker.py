@@ -21,7 +21,8 @@ import requests
 from portal import transport
 from portal.cli import run_worker
 from portal.core import create_core
-from portal.services.work import Edge, Work
+from portal.services.edges import Edge
+from portal.services.work import Work
 
 RECORDED = 400
 """So many calls are written down."""

@@ -17,7 +17,8 @@ import time_machine
 
 from portal.cli import run_worker
 from portal.core import create_core
-from portal.services.work import Edge, Work
+from portal.services.edges import Edge
+from portal.services.work import Work
 
 
 def _jump() -> None:

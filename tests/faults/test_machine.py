@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from portal.services.work import Edge
+from portal.services.edges import Edge
 from tests.faults.ground import QUICK, Ground, wait_for
 
 SAVE = "/Voucher/Factory/saveVoucher"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.services.work import Edge
+from portal.services.edges import Edge
 from tests.e2e.worlds import line, member, token_of, unknown
 from tests.faults.ground import Ground, wait_for
 from tests.faults.strangers import forking_worker

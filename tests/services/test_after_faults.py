@@ -18,7 +18,8 @@ from portal.models import Budget, InvoiceSync, Space, State
 from portal.services import budgets, catchup, connection, inbox, locks, pauses, upkeep
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
-from portal.services.work import Edge, Work
+from portal.services.edges import Edge
+from portal.services.work import Work
 from tests.services.conftest import (
     TOKEN,
     Json,

@@ -14,7 +14,8 @@ from portal.database import db, utcnow
 from portal.models import InvoiceSync, Space, State, Task
 from portal.services import backfill, pauses, rehearsal, tasks
 from portal.services.drain import drain, queue_for
-from portal.services.work import Edge, Work
+from portal.services.edges import Edge
+from portal.services.work import Work
 from tests.services.conftest import (
     Remote,
     announce,

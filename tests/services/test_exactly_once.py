@@ -28,9 +28,10 @@ from portal.services import (
     locks,
     retention,
     retry,
-    work,
+    rows,
 )
-from portal.services.work import Edge, Work
+from portal.services.edges import Edge
+from portal.services.work import Work
 from portal.sevdesk.client import SevdeskClient
 from tests.services.conftest import (
     TOKEN,
@@ -293,9 +294,9 @@ def test_the_wait_is_any_moment_of_a_step_that_doubles_up_to_the_longest(
     core_app: Flask, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object]
 ) -> None:
     asked = []
-    monkeypatch.setattr(work.random, "uniform", lambda low, high: asked.append((low, high)) or 0.0)
+    monkeypatch.setattr(rows.random, "uniform", lambda low, high: asked.append((low, high)) or 0.0)
     for attempts in (1, 2, 3, 20, 10_000):
-        work.backoff_seconds(attempts)
+        rows.backoff_seconds(attempts)
     assert asked == [(0, 0.05), (0, 0.1), (0, 0.2), (0, 1.0), (0, 1.0)]
 
 
@@ -303,7 +304,7 @@ def test_the_wait_is_any_moment_of_a_step_that_doubles_up_to_the_longest(
 def test_a_person_is_asked_when_the_time_is_up_and_not_a_step_later(
     remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work.random, "uniform", lambda _, high: high)
+    monkeypatch.setattr(rows.random, "uniform", lambda _, high: high)
     remote.fault("sevdesk", "status:503", path="/Voucher", times=0)
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         begun = utcnow()

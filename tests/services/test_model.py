@@ -35,7 +35,8 @@ from portal.models.invoice import IN_WORK
 from portal.services import catchup, clients, history, retry, upkeep, vault, webhooks
 from portal.services.clients import Remotes
 from portal.services.drain import drain
-from portal.services.work import Edge, Work
+from portal.services.edges import Edge
+from portal.services.work import Work
 from portal.sevdesk.records import Voucher
 from tests.services.fake_sides import (
     ACCOUNT,

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from portal.database import Base, db, utcnow
 from portal.models import HistoryLine, InvoiceSync, Space, State, SupportLook, SupportVisit
-from portal.services.work import reference
+from portal.services.rows import reference
 from tests.web.conftest import Cast, csrf_of
 
 INVOICE = "/support/spaces/alpha/invoices/i-1"
