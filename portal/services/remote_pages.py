@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from portal.cobot.links import page_address
 from portal.core import core
+from portal.crypto import SealBroken
 from portal.database import db
 from portal.errors import PermanentError, RemoteError
 from portal.models import Space
@@ -21,7 +22,7 @@ def cobot_page(space: Space, page: str, invoice_id: str = "") -> str | None:
     """Return the address of one of Cobot's pages of this space, None when it cannot be had."""
     try:
         return page_address(_urls(space), page, invoice_id)
-    except RemoteError:
+    except (RemoteError, SealBroken):
         return None
 
 

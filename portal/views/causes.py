@@ -7,7 +7,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from portal.crypto import SealBroken
 from portal.errors import RemoteError
+from portal.filters import cause_text
 from portal.models import Space
 from portal.services import cause_bar, contact_search, heal
 from portal.services.cause_bar import CauseBar
@@ -36,6 +38,8 @@ def check(subdomain: str) -> ResponseReturnValue:
                 if gone
                 else _("Looked just now: the causes are still there.")
             )
+        except SealBroken:
+            said = cause_text("token_unreadable")
         except RemoteError:
             said = _(
                 "sevdesk is not answering; nothing new is known. Please try again in a minute."

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from portal.crypto import SealBroken
 from portal.errors import RemoteError
 from portal.filters import cause_text
 from portal.forms import row_id
@@ -99,6 +100,9 @@ def save(subdomain: str) -> ResponseReturnValue:
         count = mapping_rows.save_mapping(space, code, form.wanted, actor=actor)
     except SettingsRefused as err:
         form.account.errors = [cause_text(err.code, err.params)]
+        return _assign_page(space, mapping.row_of(space, code), form), 422
+    except SealBroken:
+        form.account.errors = [cause_text("token_unreadable")]
         return _assign_page(space, mapping.row_of(space, code), form), 422
     except RemoteError:
         form.account.errors = [_("sevdesk is not answering. Nothing was changed; try again soon.")]

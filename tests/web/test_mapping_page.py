@@ -335,6 +335,25 @@ def test_nothing_is_assigned_while_sevdesk_is_away(
         assert db.session.scalars(select(AccountMapping)).all() == []
 
 
+def test_tokens_that_do_not_open_are_said_and_crash_no_page(
+    app: Flask, owner: FlaskClient, cast: Cast, known: None, token: str
+) -> None:
+    with app.app_context():
+        space = db.session.get_one(Space, cast.alpha)
+        space.sealed_sevdesk_token = space.sealed_cobot_token = b"sealed with a key that is gone"
+        db.session.get_one(Chart, space.id).read_at = NOON
+        db.session.commit()
+    data = {"csrf_token": token, "code": "Telefonkabine", "account_id": "3632"}
+    answer = owner.post(f"{PAGE}/assign", data=data)
+    assert answer.status_code == 422
+    assert "ein Schlüssel" in answer.text
+    data = {"csrf_token": token}
+    answer = owner.post("/spaces/alpha/causes/check", data=data, follow_redirects=True)
+    assert answer.status_code == 200
+    assert "ein Schlüssel" in answer.text
+    assert owner.get("/spaces/alpha/accounting-codes").status_code == 503
+
+
 @pytest.mark.parametrize("code", ["", "   ", "x" * 501])
 def test_a_code_that_cannot_be_is_not_found(
     owner: FlaskClient, known: None, token: str, code: str
