@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -135,7 +135,7 @@ def copy(
         mappings=sum(one.field == "mapping" for one in chosen),
         refused=len(found.differences) - len(found.to_change),
     )
-    retry.retry_causes(target, _answered(target), actor=actor)
+    retry.retry_causes(target, _answered(chosen), actor=actor)
     db.session.commit()
     charts.forget(target)
     core().queue.wake(target.id)
@@ -188,15 +188,19 @@ def _check(field: str, value: object, index: AccountIndex, sevdesk: SevdeskClien
             raise SettingsRefused(field, "tax_rule_not_offered")
 
 
-def _answered(target: Space) -> list[str]:
-    causes = ["account_missing", "account_ambiguous", "cost_centre_missing"]
-    if target.zero_tax_rule is not None:
-        causes.append("tax_rule_needed")
-    if target.corrections != "ask":
-        causes.append("correction_choice_needed")
-    if target.cent_difference:
-        causes.append("totals_differ")
-    return causes
+ANSWERS = {
+    "mapping": ("account_missing", "account_ambiguous", "rule_not_allowed"),
+    "cost_centre_number": ("cost_centre_missing",),
+    "zero_tax_rule": ("tax_rule_needed",),
+    "corrections": ("correction_choice_needed",),
+    "cent_difference": ("totals_differ",),
+}
+"""What waits for a setting to change; nothing else is tried again."""
+
+
+def _answered(chosen: Sequence[Difference]) -> list[str]:
+    fields = {one.field for one in chosen}
+    return [cause for field, causes in ANSWERS.items() if field in fields for cause in causes]
 
 
 def _mapping_differences(source: Space, target: Space, index: AccountIndex) -> list[Difference]:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from portal.database import db
 from portal.errors import TemporaryError
-from portal.models import AccountMapping, HistoryLine, Space, SpaceAdmin
+from portal.models import AccountMapping, HistoryLine, InvoiceSync, Space, SpaceAdmin, State
 from portal.services import charts, vault
 from portal.sevdesk.records import BookingAccount, CostCentre
 from tests.web.conftest import TOKEN, Cast, csrf_of
@@ -153,6 +153,25 @@ def test_what_is_ticked_is_taken_over_and_the_rest_left(
             select(HistoryLine).where(HistoryLine.step == "setup_copied")
         ).one()
         assert (line.space_id, line.actor) == (both.alpha, "admin:u-owner")
+
+
+def test_only_what_waited_for_it_is_tried_again(
+    app: Flask,
+    owner: FlaskClient,
+    both: Cast,
+    press: Callable[..., str],
+    add_invoice: Callable[..., int],
+) -> None:
+    row = add_invoice(both.alpha, State.FAILED, cause_code="account_missing")
+
+    def state() -> str:
+        with app.app_context():
+            return db.session.get_one(InvoiceSync, row).state
+
+    press(shown(owner), "due_after_days")
+    assert state() == "failed"
+    press(shown(owner), "mapping:Kaffee")
+    assert state() == "waiting"
 
 
 def test_what_is_refused_cannot_be_taken_by_a_made_up_form(
