@@ -20,7 +20,7 @@ from portal.services import charts, mapping, mapping_rows, remote_pages, tasks
 from portal.services.connection import SettingsRefused, actor_of
 from portal.services.mapping import CodeRow, MappingCheck
 from portal.views.access import current_admin, current_space, is_fragment, poll
-from portal.views.task_steps import ITEMS, add_cancel, poll_answer, shown_look
+from portal.views.task_steps import ITEMS, add_cancel, shown_look
 
 KIND = mapping.KIND
 
@@ -48,7 +48,10 @@ def check(subdomain: str) -> ResponseReturnValue:
 @bp.get("/changes")
 @poll
 def changes(subdomain: str) -> ResponseReturnValue:
-    return poll_answer("mapping/_task.html", _shown(current_space()))
+    space = current_space()
+    if shown_look(space, KIND)["mark"] == request.args.get("after"):
+        return "", 204  # before anything is reckoned: it is asked every two seconds
+    return render_template("mapping/_task.html", **_shown(space))
 
 
 @bp.post("/retry")

@@ -72,7 +72,10 @@ def test_one_sentence_says_what_would_be_transferred_and_what_is_missing(
     ("rows", "words"),
     [
         ([], "Cobot hat aus diesen Tagen keine Rechnung."),
-        ([invoice_row("old", "known"), invoice_row("zero", "skipped", "zero_total")], "Nichts zu"),
+        (
+            [invoice_row("old", "known"), invoice_row("zero", "skipped", "zero_total")],
+            "Nichts zu prüfen",
+        ),
         ([invoice_row("new", "synced")], "1 von 1 würde übertragen"),
         (
             [
