@@ -66,21 +66,14 @@ def test_an_invoice_is_shown_with_its_history_and_tried_again(
     assert "Meeting" in shown[3]
     account = {"number": "4401", "name": "Meeting", "rules": {"1": [19]}}
     remote.control("POST", f"/sevdesk/{TOKEN}/accounts", account)
+    announced = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(announced))
     assert run("invoice", "retry", "alpha", "R-1") == "R-1\tdue now\n"
     assert run("sync", "run", "alpha") == "alpha\tnext: nothing is due\n"
-    assert row_of(made).state == State.SYNCED
+    assert row_of(made).state == row_of(announced).state == State.SYNCED
     assert run("invoice", "retry", "alpha", "R-1") == "R-1\tnothing to retry: synced\n"
     assert "actor" not in run("invoice", "show", "alpha", "R-1")
     assert "support:cli\tretry\tdone" in run("invoice", "show", "alpha", "R-1")
-
-
-def test_a_drain_in_the_foreground_takes_in_what_was_announced(
-    remote: Remote, alpha: Space, run: Run
-) -> None:
-    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
-    announce(alpha, "created_invoice", id_of(made))
-    run("sync", "run", "alpha")
-    assert row_of(made).state == State.SYNCED
 
 
 def test_what_is_not_there_is_said(remote: Remote, alpha: Space, run: Run) -> None:
