@@ -251,9 +251,9 @@ class Ground(Stack):
             if name in self.processes:
                 self.drop(name)
                 self.start_again(name)
-        self.wait_until(self._answers, "the portal to answer", seconds=60)
+        self.wait_until(self._web_answers, "the portal to answer", seconds=60)
 
-    def _answers(self) -> bool:
+    def _web_answers(self) -> bool:
         try:
             return requests.get(f"{self.portal_url}/healthz", timeout=5).ok
         except requests.RequestException:

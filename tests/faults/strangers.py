@@ -19,7 +19,7 @@ def run_dying_web(ground: Ground) -> None:
     web = ground.processes["web"]
     command = [*web.command[:-1], "tests.faults.dying_web:app"]
     ground.supervisor.start(replace(web, command=command))
-    ground.wait_until(ground._answers, "the web server", seconds=60)
+    ground.wait_until(ground._web_answers, "the web server", seconds=60)
 
 
 @contextmanager
