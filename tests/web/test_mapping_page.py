@@ -202,6 +202,9 @@ def test_after_a_repair_one_press_retries_what_waited(
     page = owner.get(PAGE).text
     assert "12 Rechnungen warten darauf" in page
     assert 'id="freed"' not in page
+    way = 'href="/spaces/alpha/mapping/assign?code=Telefonkabine"'
+    for path in ("log", "invoices/i-1"):
+        assert way in owner.get(f"/spaces/alpha/{path}").text, path
     with app.app_context():
         chart(cast.alpha, [*ACCOUNTS, (3700, "4500", "Telefonkabine")])
     page = owner.get(PAGE).text
