@@ -259,16 +259,18 @@ def test_f10_the_orphaned_job_keeps_its_lock(ground: Ground, space: str) -> None
     """
     ground.only()
     after = ground.last_call()
+    ground.sevdesk_fault("hang:12", "/Voucher/Factory/uploadTempFile", space)
     ground.sevdesk_fault("hang_after_commit:17", "/Voucher/Factory/saveVoucher", space)
     ground.invoice(space, "F10-1")
     with forking_worker(ground) as parent:
+        ground.wait_until(lambda: [one["step"] for one in ground.rows(space)] == ["fetched"], "it")
+        ground.start_again("drain-1")  # has the length of the upload to come up
         ground.wait_until(
             lambda: [one["state"] for one in ground.rows(space)] == ["sending"], "the write"
         )
         [horse] = _children_of(parent)
         os.kill(parent, signal.SIGKILL)
         ground.redis.flushall()  # what it says of the job ends by itself after some minutes
-        ground.start_again("drain-1")
         _a_copy_leaves(ground, space)
         assert Path(f"/proc/{horse}").exists(), "the horse outlives its parent"
         assert _states(ground, space) == ["sending"]
