@@ -7,6 +7,7 @@ from sqlalchemy.exc import ArgumentError
 
 from portal.config import ConfigError
 from portal.core import create_core
+from portal.database import reading_only
 from portal.services.doctor import Finding, Grade, examine
 
 MARKS = {Grade.OK: "ok", Grade.WARNING: "WARNING", Grade.BROKEN: "BROKEN"}
@@ -24,7 +25,7 @@ def doctor_command() -> None:
         _print(Finding(Grade.BROKEN, "settings", str(err)))
         raise click.exceptions.Exit(1) from None
     worst = Grade.OK
-    with app.app_context():
+    with app.app_context(), reading_only():
         for finding in examine():
             _print(finding)
             if finding.grade is Grade.BROKEN or worst is Grade.OK:
