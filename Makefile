@@ -99,7 +99,7 @@ bench: setup ## the ten measurements; ROWS=1,5 ROUNDS=5 SCALE=small, see docs/pe
 		$(if $(ROWS),--rows $(ROWS))
 
 protections: setup ## take each protection of docs/security.md away and see its test fail; ROWS=text
-	@ROWS="$(ROWS)" $(PY) -m tests.protections
+	@ROWS="$(ROWS)" tools/with-postgres.sh $(PY) -m tests.protections
 
 security-document: setup
 	@$(PY) -m tests.protections document

@@ -28,12 +28,15 @@ def main() -> int:
         return 0
     wanted = os.environ.get("ROWS", "")
     rows = [row for row in ROWS if wanted in f"{row.items} {row.file} {row.test}"]
+    if "TEST_DATABASE_URL" not in os.environ:
+        print("without PostgreSQL its own rows are left out (make protections starts one)")
+        rows = [row for row in rows if row.on == "sqlite"]
     with tempfile.TemporaryDirectory() as folder:
         copy = _copied(Path(folder))
-        tests = sorted({row.test for row in rows})
-        if _run(copy, tests) != 0:
-            print("the tests fail as things are; nothing can be said")
-            return 1
+        for on in sorted({row.on for row in rows}):
+            if _run(copy, sorted({row.test for row in rows if row.on == on}), on) != 0:
+                print(f"the tests fail on {on} as things are; nothing can be said")
+                return 1
         held = [row for row in rows if not _is_seen(copy, row)]
     for row in held:
         print(f"NOT SEEN  {row.items}: {row.file}, {row.test}")
@@ -57,16 +60,18 @@ def _is_seen(copy: Path, row: Row) -> bool:
     assert whole.count(row.old) == 1, f"{row.file} has not exactly one {row.old!r}"
     path.write_text(whole.replace(row.old, row.new), encoding="utf-8")
     try:
-        code = _run(copy, [row.test])
+        code = _run(copy, [row.test], row.on)
     finally:
         path.write_text(whole, encoding="utf-8")
     print(f"{'seen' if code == 1 else f'code {code}':<10}{row.items:<16}{row.test}", flush=True)
     return code == 1
 
 
-def _run(copy: Path, tests: Sequence[str]) -> int:
+def _run(copy: Path, tests: Sequence[str], on: str) -> int:
     """Return pytest's exit code: 0 passed, 1 failed, others say that nothing was tried."""
     env = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    if on == "sqlite":
+        env.pop("TEST_DATABASE_URL", None)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
     return subprocess.run([*command, *tests], cwd=copy, env=env, capture_output=True).returncode
 

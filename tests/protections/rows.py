@@ -25,6 +25,8 @@ class Row:
     old: str
     new: str
     test: str
+    on: str = "sqlite"
+    """The database its test needs."""
 
 
 COOKIES = "Cookies and sessions"
