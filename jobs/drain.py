@@ -6,6 +6,7 @@ from jobs.context import job_context
 from portal.core import core
 from portal.jobqueue import INTERACTIVE
 from portal.services.drain import drain, queue_for
+from portal.tenancy import in_space
 
 
 def drain_space(space_id: int, queue: str) -> None:
@@ -14,7 +15,7 @@ def drain_space(space_id: int, queue: str) -> None:
     The worker for people does only what they wait for and leaves the rest to the others. Safe to
     run twice: a second one finds the lock taken and leaves.
     """
-    with job_context():
+    with job_context(), in_space(space_id):
         core().queue.started(space_id, queue=queue)
         if drain(space_id, only_urgent=queue == INTERACTIVE):
             core().queue.wake(space_id, queue=queue_for(space_id))

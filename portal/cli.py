@@ -14,13 +14,23 @@ from sqlalchemy import select
 
 from portal import cli_checks, cli_privacy
 from portal.cli_doctor import doctor_command
+from portal.cli_spaces import enter
 from portal.cli_up import up_command
 from portal.core import core
 from portal.crypto import new_key
 from portal.database import db, reading_only
 from portal.jobqueue import QUEUES
 from portal.models import HistoryLine, InvoiceSync, Space
-from portal.services import drain, history, housekeeping, resealing, retention, retry, upkeep
+from portal.services import (
+    directory,
+    drain,
+    history,
+    housekeeping,
+    resealing,
+    retention,
+    retry,
+    upkeep,
+)
 
 WORKER_CLASS = "jobs.worker.StayingWorker"
 """Named by its path: portal never imports jobs."""
@@ -97,7 +107,7 @@ def run_upkeep() -> None:
 def list_spaces() -> None:
     """Print every space, its state and its pause."""
     with reading_only():
-        for space in db.session.scalars(select(Space).order_by(Space.subdomain)):
+        for space in directory.all_spaces_by_name():
             state = "connected" if space.is_connected else "not connected"
             if space.is_paused:
                 state = f"paused: {space.pause_code}"
@@ -110,7 +120,7 @@ def list_spaces() -> None:
 def show_invoice(space: str, number: str) -> None:
     """Print an invoice's state and its history."""
     with reading_only():
-        for invoice in _invoices(_space(space), number):
+        for invoice in _invoices(enter(space), number):
             _print_invoice(invoice)
 
 
@@ -119,7 +129,7 @@ def show_invoice(space: str, number: str) -> None:
 @click.argument("number")
 def retry_invoice(space: str, number: str) -> None:
     """Make an invoice due now."""
-    found = _space(space)
+    found = enter(space)
     for invoice in _invoices(found, number):
         done = retry.retry_invoice(found, invoice.cobot_invoice_id, actor="support:cli")
         click.echo(f"{number}\t{'due now' if done else f'nothing to retry: {invoice.state}'}")
@@ -129,7 +139,7 @@ def retry_invoice(space: str, number: str) -> None:
 @click.argument("space")
 def run_sync(space: str) -> None:
     """Work through what is due in a space, in the foreground."""
-    found = _space(space)
+    found = enter(space)
     space_id = found.id
     # A drain takes its lock on a connection of its own; on SQLite it would wait for this one.
     db.session.commit()
@@ -144,7 +154,7 @@ def run_sync(space: str) -> None:
 @click.argument("space")
 def verify_history(space: str) -> None:
     """Check that no history line of a space was changed, added between, or taken away."""
-    lines, breaks = history.verify(_space(space))
+    lines, breaks = history.verify(enter(space))
     for broken in breaks:
         click.echo(f"{broken.chain}\tline {broken.number}\t{broken.reason}")
     if breaks:
@@ -158,7 +168,7 @@ def verify_history(space: str) -> None:
 def delete_space(space: str) -> None:
     """Delete all that is known of a disconnected space; receipts in sevdesk stay."""
     try:
-        gone = retention.delete_space(_space(space))
+        gone = retention.delete_space(enter(space))
     except ValueError as err:
         raise click.ClickException(str(err)) from err
     click.echo(f"{space}\t{gone} invoices deleted")
@@ -168,7 +178,7 @@ def delete_space(space: str) -> None:
 @with_appcontext
 def prune_command() -> None:
     """Let go what is older than the settings RETENTION_* allow, in all spaces."""
-    gone = housekeeping.let_old_things_go()
+    gone = housekeeping.let_old_things_of_all_spaces_go()
     for kind, rows in gone.items():
         click.echo(f"{kind}\t{rows}")
     if not gone:
@@ -199,13 +209,6 @@ def rotate_keys() -> None:
             f"{broken} values open with none of TOKEN_KEYS: give the key that sealed them too, or "
             "connect those spaces again. Keep the other keys until then."
         )
-
-
-def _space(subdomain: str) -> Space:
-    space = db.session.scalar(select(Space).where(Space.subdomain == subdomain))
-    if space is None:
-        raise click.ClickException(f"There is no space {subdomain}; see: flask spaces list")
-    return space
 
 
 def _invoices(space: Space, number: str) -> list[InvoiceSync]:

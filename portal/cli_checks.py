@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy import select
 
+from portal.cli_spaces import enter
 from portal.database import db
 from portal.models import Space, Task
 from portal.services import backfill, mapping, member_import, month, rehearsal, task_runs, tasks
@@ -232,10 +232,8 @@ def _text(value: object) -> Any:
 
 
 def _space(subdomain: str) -> Space:
-    space = db.session.scalar(select(Space).where(Space.subdomain == subdomain))
+    space = enter(subdomain)
     db.session.commit()
-    if space is None:
-        raise click.ClickException(f"There is no space {subdomain}; see: flask spaces list")
     if not space.is_connected:
         raise click.ClickException(f"{subdomain} is not connected.")
     return space

@@ -9,6 +9,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
+from portal.cli_spaces import enter
 from portal.database import db
 from portal.models import Admin, PersonName, Space
 from portal.services import exports, people, signin
@@ -26,7 +27,7 @@ as_csv = click.option("--csv", "plain", is_flag=True, help="Print a list instead
 @with_appcontext
 def export_space(space: str, table: str | None) -> None:
     """Print everything of a space as JSON."""
-    found = _space(space)
+    found = enter(space)
     if table is None:
         _print(exports.as_json(f"space {space}", exports.space_parts(found)))
         return
@@ -42,7 +43,7 @@ def export_space(space: str, table: str | None) -> None:
 @click.argument("name")
 def find_person(space: str, name: str) -> None:
     """Print the people whose name begins so, with the numbers that the other commands take."""
-    for person in people.find(_space(space), name):
+    for person in people.find(enter(space), name):
         click.echo(f"{person.id}\t{person.name or people.pseudonym(person)}\t{person.kind}")
 
 
@@ -52,7 +53,7 @@ def find_person(space: str, name: str) -> None:
 @as_csv
 def export_person(space: str, person: int, plain: bool) -> None:
     """Print what a space holds of one person."""
-    found = _space(space)
+    found = enter(space)
     parts = exports.person_parts(found, _person(found, person))
     _print_parts(f"person {person} of space {space}", parts, plain)
 
@@ -63,7 +64,7 @@ def export_person(space: str, person: int, plain: bool) -> None:
 @click.confirmation_option(prompt="Erase this name for good?")
 def erase_person(space: str, person: int) -> None:
     """Erase the name of a person; figures and chains stay."""
-    found = _space(space)
+    found = enter(space)
     row = _person(found, person)
     people.erase(found, row)
     click.echo(f"{space}\t{people.pseudonym(row)}")
@@ -82,7 +83,7 @@ def export_admin(user: str, plain: bool) -> None:
 @click.confirmation_option(prompt="Forget this person?")
 def forget_admin(user: str) -> None:
     """Forget e-mail, language, sessions and rights of somebody who signs in."""
-    signin.forget(_admin(user))
+    signin.forget_in_all_spaces(_admin(user))
     click.echo(f"{user}\tforgotten")
 
 
@@ -96,13 +97,6 @@ def _print_parts(about: str, parts: Iterable[exports.Part], plain: bool) -> None
 def _print(pieces: Iterable[str]) -> None:
     for piece in pieces:
         click.echo(piece, nl=False, file=sys.stdout)
-
-
-def _space(subdomain: str) -> Space:
-    space = db.session.scalar(select(Space).where(Space.subdomain == subdomain))
-    if space is None:
-        raise click.ClickException(f"There is no space {subdomain}; see: flask spaces list")
-    return space
 
 
 def _person(space: Space, person_id: int) -> PersonName:

@@ -40,6 +40,10 @@ class Config(BaseSettings):
     token_keys: Annotated[tuple[SecretStr, ...], NoDecode]
     """Keys of 32 bytes, base64; the first encrypts, all decrypt."""
     database_url: SecretStr
+    migrations_database_url: SecretStr | None = None
+    """Who owns the tables, when DATABASE_URL is of somebody who only works with them."""
+    database_role: str = Field(default="portal_app", pattern="^[a-z_][a-z0-9_]{0,50}$|^$")
+    """On PostgreSQL: what the portal becomes after it has connected; empty: stay as it is."""
     redis_url: SecretStr
     public_url: str
     """The portal's own address; callback addresses are built from it, never from the Host."""
@@ -100,6 +104,11 @@ class Config(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("migrations_database_url", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return value or None
 
     @field_validator("token_keys")
     @classmethod
@@ -200,7 +209,16 @@ class Config(BaseSettings):
     @cached_property
     def sqlalchemy_url(self) -> str:
         """The database address with the driver that we ship."""
-        url = self.database_url.get_secret_value()
+        return self._with_driver(self.database_url.get_secret_value())
+
+    @cached_property
+    def migrations_url(self) -> str:
+        """The address that migrations use."""
+        owner = self.migrations_database_url
+        return self._with_driver(owner.get_secret_value()) if owner else self.sqlalchemy_url
+
+    @staticmethod
+    def _with_driver(url: str) -> str:
         for short in ("postgres://", "postgresql://"):
             if url.startswith(short):
                 return "postgresql+psycopg://" + url.removeprefix(short)

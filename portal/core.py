@@ -88,7 +88,7 @@ def create_core(config: Config | None = None) -> Flask:
     )
     db.init_app(app)
     with app.app_context():
-        prepare_engine(db.engine)
+        prepare_engine(db.engine, config.database_role)
     Migrate(app, db, directory=str(PACKAGE / "migrations"), render_as_batch=True)
     Babel(app)
     return app

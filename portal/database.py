@@ -22,7 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, declared_attr
+
+from portal import rowsecurity, tenancy
+from portal.spaceguard import Guard
 
 SQLITE_BUSY_SECONDS = 10
 POSTGRES_PATIENCE = {
@@ -45,6 +48,12 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - a class, as SQLAlchemy calls it
+        """A row of a space is known by space and id: what a commit writes carries both."""
+        own = {"id", "space_id"} & set(cls.__annotations__)
+        return {"primary_key": ["space_id", "id"]} if len(own) == 2 else {}
 
 
 # expire_on_commit off: reading a committed row again must not open a transaction in the middle of
@@ -74,8 +83,32 @@ def begin_writing() -> None:
     _reading.set(False)
 
 
-def prepare_engine(engine: Engine) -> None:
-    """Hook the engine's set-up in: for SQLite WAL, foreign keys, busy wait, BEGIN IMMEDIATE."""
+guard = Guard(Base.metadata)
+
+
+def prepare_engine(engine: Engine, role: str = "") -> None:
+    """Hook the guard of the spaces in; for PostgreSQL the portal's role and its row security, for
+    SQLite WAL, foreign keys, busy wait and BEGIN IMMEDIATE."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _keep_to_the_space(
+        connection: Connection, _cursor: Any, _sql: str, _sent: Any, context: Any, _many: bool
+    ) -> None:
+        if context.isddl:
+            return
+        reach = tenancy.current_reach()
+        if context.compiled is not None:
+            found = guard.findings(context.compiled)
+            guard.check(found, reach, context)
+            if not found.tables:
+                return
+        if engine.dialect.name == "postgresql":
+            rowsecurity.open_spaces(connection, reach)
+
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", rowsecurity.become(role))
+        event.listen(engine, "begin", rowsecurity.begin)
+        event.listen(engine, "rollback_savepoint", rowsecurity.go_back)
     if engine.dialect.name != "sqlite":
         return
 

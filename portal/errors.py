@@ -89,6 +89,10 @@ class UnusableAnswer(PermanentError):
     """A read was answered with something we cannot use: not JSON, fields missing, too large."""
 
 
+class OutsideSpace(PortalError):
+    """A statement would have touched rows of a space that was not entered; it was not run."""
+
+
 class BadHook(PortalError):
     """A webhook names an address that is not this space's own; nothing was fetched.
 

@@ -12,22 +12,46 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import TypeVar
 
 import psycopg
 import pytest
-from flask import Flask
+from flask import Flask, has_request_context
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from sqlalchemy import select
 
+from portal import tenancy
 from portal.config import Config
 from portal.core import PACKAGE, create_core
-from portal.database import db
+from portal.database import Base, db
 from portal.embedded import EmbeddedValkey
 from portal.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
+TESTS = str(ROOT / "tests") + os.sep
+OURS = (TESTS, str(PACKAGE) + os.sep, str(ROOT / "jobs") + os.sep)
+BETWEEN = tuple(str(PACKAGE / name) for name in ("database.py", "spaceguard.py", "tenancy.py"))
+"""Ours, but not who asks the database."""
+entered_reach = tenancy.current_reach
+
+
+class Unentered(tenancy.Reach):
+    """No space was entered: each statement must still carry one, whichever."""
+
+    @property
+    def is_all(self) -> bool:
+        return False
+
+    def holds(self, space_ids: Iterable[int | None]) -> bool:
+        return None not in tuple(space_ids)
+
+
+UNENTERED = Unentered(reason="a test prepares")
+Model = TypeVar("Model", bound=Base)
 TOKEN_KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
@@ -37,6 +61,33 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Config.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setitem(Config.model_config, "env_file", None)
+
+
+def reach_of_caller() -> tenancy.Reach:
+    """Return all spaces where a test asks the database itself; else what the product entered."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not _asks(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is not None and frame.f_code.co_filename.startswith(TESTS):
+        return tenancy.Reach(reason="a test looks")
+    entered = entered_reach()
+    # A test may call a service itself to prepare something; a request enters as it always does.
+    return entered if entered.is_somewhere or has_request_context() else UNENTERED
+
+
+def _asks(filename: str) -> bool:
+    """True for the code of a test or of the product; between both and the guard is SQLAlchemy."""
+    if filename == __file__:
+        return False
+    return filename.startswith(OURS) and not filename.startswith(BETWEEN)
+
+
+@pytest.fixture(autouse=True)
+def _tests_look_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test reads and prepares is held to no space; what it calls is, as always."""
+    monkeypatch.setattr(tenancy, "current_reach", reach_of_caller)
+    yield
+    tenancy.leave_spaces()
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +215,15 @@ def test_config(**overrides: object) -> Config:
 
 
 test_config.__test__ = False  # type: ignore[attr-defined]
+
+
+def by_id(model: type[Model], row_id: int) -> Model:
+    """Return a row of whichever space, as it stands now; for the product it takes its space too."""
+    return db.session.scalars(
+        select(model)
+        .where(model.id == row_id)  # type: ignore[attr-defined]
+        .execution_options(populate_existing=True)
+    ).one()
 
 
 def _migrate(url: str) -> None:

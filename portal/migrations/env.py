@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from alembic import context
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import Connection
 
 import portal.models  # noqa: F401 - the tables must be known
-from portal.database import Base, db
+from portal import rowsecurity
+from portal.core import core
+from portal.database import Base, db, engine_options
+from portal.tenancy import all_spaces
 
 
-def _run(connection: object) -> None:
+def _run(connection: Connection) -> None:
     context.configure(
-        connection=connection,  # type: ignore[arg-type]
+        connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,
         compare_type=True,
@@ -20,9 +25,32 @@ def _run(connection: object) -> None:
         context.run_migrations()
 
 
+@all_spaces("migrations")
+def _run_on_all_spaces() -> None:
+    with db.engine.connect() as connection:
+        _run(connection)
+        connection.commit()
+
+
+def _run_as_owner() -> None:
+    """On PostgreSQL the tables are their owner's; the portal's role only works with them."""
+    config = core().config
+    options = {**engine_options(config.migrations_url), "pool_size": None, "max_overflow": None}
+    given = {name: value for name, value in options.items() if value is not None}
+    engine = create_engine(config.migrations_url, poolclass=NullPool, **given)
+    with engine.connect() as connection:
+        # The owner is held by the policies as everybody is: a migration is about all rows.
+        connection.exec_driver_sql("SELECT set_config('app.all_spaces', 'migrations', false)")
+        connection.commit()
+        _run(connection)
+        rowsecurity.establish(connection, config.database_role)
+        connection.commit()
+
+
 if context.is_offline_mode():
     raise SystemExit("Migrations need a database; give DATABASE_URL.")
 
-with db.engine.connect() as connection:
-    _run(connection)
-    connection.commit()
+if db.engine.dialect.name == "postgresql":
+    _run_as_owner()
+else:
+    _run_on_all_spaces()

@@ -55,10 +55,11 @@ class BatchItem(Base):
     __tablename__ = "batch_item"
     __table_args__ = (
         # What is still to be taken up, in order.
-        Index("ix_batch_item_open", "batch_id", "taken_at", "invoice_id"),
+        Index("ix_batch_item_open", "space_id", "batch_id", "taken_at", "invoice_id"),
         Index("ix_batch_item_invoice_id", "invoice_id"),
     )
 
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"))
     batch_id: Mapped[int] = mapped_column(
         ForeignKey("batch.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )

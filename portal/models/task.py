@@ -77,12 +77,13 @@ class TaskItem(Base):
 
     __tablename__ = "task_item"
     __table_args__ = (
-        UniqueConstraint("task_id", "remote_id"),
-        Index("ix_task_item_open", "task_id", "taken_at", "place"),
+        UniqueConstraint("space_id", "task_id", "remote_id"),
+        Index("ix_task_item_open", "space_id", "task_id", "taken_at", "place"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"))
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"))
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), index=True)
     place: Mapped[int]
     """The order in which it is shown and taken up."""
     remote_id: Mapped[str] = mapped_column(String(64))

@@ -107,7 +107,7 @@ def _mark_known(task: Task) -> None:
     rows = select(InvoiceSync.cobot_invoice_id).where(InvoiceSync.space_id == task.space_id)
     db.session.execute(
         update(TaskItem)
-        .where(TaskItem.task_id == task.id, TaskItem.remote_id.in_(rows))
+        .where(*tasks.items_of(task), TaskItem.remote_id.in_(rows))
         .values(verdict=KNOWN)
         .execution_options(synchronize_session=False)
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 
 from portal.core import core
 from portal.database import db, utcnow
@@ -71,7 +71,7 @@ def draft(
     db.session.add(batch)
     db.session.flush()
     items = [
-        {"batch_id": batch.id, "invoice_id": invoice_id}
+        {"space_id": space.id, "batch_id": batch.id, "invoice_id": invoice_id}
         for invoice_id, effect in effects
         if effect == "to_try"
     ]
@@ -128,11 +128,9 @@ def leave_out(space: Space, batch: Batch, reason: str) -> bool:
     ids = db.session.scalars(
         select(InvoiceSync.cobot_invoice_id)
         .join(BatchItem, BatchItem.invoice_id == InvoiceSync.id)
-        .where(BatchItem.batch_id == batch.id)
+        .where(InvoiceSync.space_id == space.id, *_items_of(batch))
     ).all()
-    db.session.execute(
-        update(BatchItem).where(BatchItem.batch_id == batch.id).values(taken_at=utcnow())
-    )
+    db.session.execute(update(BatchItem).where(*_items_of(batch)).values(taken_at=utcnow()))
     batch.state = "done"
     batch.started_at = batch.finished_at = utcnow()
     skips.skip(space, ids, reason, actor=batch.actor)
@@ -158,7 +156,11 @@ def progress(batch: Batch) -> Progress:
         for state, found in db.session.execute(
             select(InvoiceSync.state, count)
             .join(BatchItem, BatchItem.invoice_id == InvoiceSync.id)
-            .where(BatchItem.batch_id == batch.id, BatchItem.taken_at.is_not(None))
+            .where(
+                InvoiceSync.space_id == batch.space_id,
+                *_items_of(batch),
+                BatchItem.taken_at.is_not(None),
+            )
             .group_by(InvoiceSync.state)
         )
     }
@@ -197,7 +199,11 @@ def take_up(space_id: int) -> bool:
     rows = db.session.scalars(
         select(InvoiceSync)
         .join(BatchItem, BatchItem.invoice_id == InvoiceSync.id)
-        .where(BatchItem.batch_id == batch.id, BatchItem.taken_at.is_(None))
+        .where(
+            InvoiceSync.space_id == batch.space_id,
+            *_items_of(batch),
+            BatchItem.taken_at.is_(None),
+        )
         .order_by(InvoiceSync.id)
         .limit(CHUNK)
         .execution_options(populate_existing=True)
@@ -205,9 +211,7 @@ def take_up(space_id: int) -> bool:
     if rows:
         db.session.execute(
             update(BatchItem)
-            .where(
-                BatchItem.batch_id == batch.id, BatchItem.invoice_id.in_([row.id for row in rows])
-            )
+            .where(*_items_of(batch), BatchItem.invoice_id.in_([row.id for row in rows]))
             .values(taken_at=utcnow())
         )
         for row in rows:
@@ -220,6 +224,10 @@ def take_up(space_id: int) -> bool:
         batch.finished_at = utcnow()
     db.session.commit()
     return True
+
+
+def _items_of(batch: Batch) -> tuple[ColumnElement[bool], ...]:
+    return (BatchItem.space_id == batch.space_id, BatchItem.batch_id == batch.id)
 
 
 def _chosen(space: Space, ids: Sequence[int], filters: LogFilter | None) -> Select[Any]:

@@ -14,6 +14,7 @@ from portal.cobot.records import Invoice
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, TemporaryError
 from portal.models import InboxEvent, InvoiceSync, Task, TaskItem
+from portal.services import tasks
 from portal.services.work import Work
 
 log = structlog.get_logger(__name__)
@@ -89,7 +90,7 @@ def read_ahead(work: Work, task: Task, wanted: Sequence[str], first: date) -> No
     )
     coming = db.session.execute(
         select(TaskItem.remote_id, TaskItem.day)
-        .where(TaskItem.task_id == task.id, TaskItem.taken_at.is_(None), TaskItem.day >= first)
+        .where(*tasks.items_of(task), TaskItem.taken_at.is_(None), TaskItem.day >= first)
         .order_by(TaskItem.place)
         .limit(AT_ONCE)
     ).all()

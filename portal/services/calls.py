@@ -19,6 +19,7 @@ from sqlalchemy import delete, select
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import HistoryLine, LineCalls
+from portal.tenancy import all_spaces
 from portal.transport import Exchanged
 
 MOST_CALLS = 30
@@ -71,7 +72,8 @@ def calls_of(space_id: int, lines: Sequence[HistoryLine]) -> Mapping[int, list[d
     return {row.line_id: row.calls for row in found}
 
 
-def forget_old_calls() -> int:
+@all_spaces("calls past their time")
+def forget_old_calls_of_all_spaces() -> int:
     """Delete the calls older than RETENTION_CALLS_DAYS; return of how many lines. Commits."""
     last = utcnow() - timedelta(days=core().config.retention_calls_days)
     gone = db.session.execute(delete(LineCalls).where(LineCalls.at < last))

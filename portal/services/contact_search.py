@@ -51,7 +51,11 @@ class Looked:
 def candidates(space: Space, invoice: InvoiceSync, query: str = "") -> list[Candidate]:
     """Search sevdesk for the contact of an invoice: by number, e-mail and name, or by what a
     person typed. Raises RemoteError where sevdesk is away."""
-    person = db.session.scalar(select(PersonName.name).where(PersonName.id == invoice.person_id))
+    person = db.session.scalar(
+        select(PersonName.name).where(
+            PersonName.space_id == space.id, PersonName.id == invoice.person_id
+        )
+    )
     number = (invoice.customer_number or "").strip()
     kind, debtor_id = invoice.debtor_kind, invoice.debtor_id
     sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)

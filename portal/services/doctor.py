@@ -21,8 +21,10 @@ from portal.config import LOOPBACK_HOSTS, Config
 from portal.core import core
 from portal.database import db, utcnow
 from portal.exchange import NoAnswer, exchange
-from portal.models import InboxEvent, Space
+from portal.models import InboxEvent
 from portal.services import health, queues, vault
+from portal.services.directory import all_spaces_by_name
+from portal.tenancy import all_spaces
 
 SKEW_WARNING_SECONDS = 5.0
 SKEW_BROKEN_SECONDS = 120.0
@@ -111,7 +113,7 @@ def _keys() -> Iterator[Finding]:
     """Whether TOKEN_KEYS opens what is stored: with a lost key every space must connect again."""
     if health.current_revision() != health.head_revision():
         return
-    spaces = db.session.scalars(select(Space).where(Space.connected_at.is_not(None))).all()
+    spaces = [one for one in all_spaces_by_name() if one.is_connected]
     fields: tuple[vault.Field, ...] = ("cobot_token", "sevdesk_token", "hook_secret")
     closed = [one for one in spaces if not all(vault.opens(one, field) for field in fields)]
     db.session.rollback()
@@ -157,7 +159,7 @@ def _workers() -> Iterator[Finding]:
     else:
         yield Finding(Grade.OK, "upkeep", f"looked around {age:.0f} s ago")
     if health.current_revision() == health.head_revision():
-        oldest = queues.queue_state().oldest_due_at
+        oldest = queues.all_spaces_queue_state().oldest_due_at
         db.session.rollback()
         if oldest is not None and (utcnow() - oldest).total_seconds() > LATE_SECONDS:
             late = (utcnow() - oldest).total_seconds() / 60
@@ -206,6 +208,11 @@ def _clock(whose: str, skew_seconds: float) -> Finding:
     return Finding(grade, "clock", f"{skew_seconds:.0f} s away from that of {whose}{fix}")
 
 
+@all_spaces("whether hooks arrive")
+def _latest_of_all_spaces() -> datetime | None:
+    return db.session.scalar(select(func.max(InboxEvent.last_seen_at)))
+
+
 def _hooks() -> Iterator[Finding]:
     address = core().config.public_url
     yield Finding(
@@ -214,7 +221,7 @@ def _hooks() -> Iterator[Finding]:
     )  # fmt: skip
     if health.current_revision() != health.head_revision():
         return
-    latest = db.session.scalar(select(func.max(InboxEvent.last_seen_at)))
+    latest = _latest_of_all_spaces()
     db.session.rollback()
     said = "none has arrived yet"
     if latest is not None:

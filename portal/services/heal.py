@@ -21,6 +21,7 @@ from portal.money import ZERO
 from portal.services import charts, clients, pauses, retry
 from portal.services.groups import group_params
 from portal.sync.accounts import AccountIndex, AccountMatch
+from portal.tenancy import all_spaces
 
 log = structlog.get_logger(__name__)
 
@@ -214,7 +215,8 @@ def heal_itself(space_id: int) -> int:
     return healed
 
 
-def send_to_heal(now: datetime) -> None:
+@all_spaces("causes that may be gone")
+def send_all_spaces_to_heal(now: datetime) -> None:
     """Queue healing for the spaces whose chart is old enough and that have something to heal."""
     waits = exists().where(
         InvoiceSync.space_id == Space.id,

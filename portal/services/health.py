@@ -35,7 +35,7 @@ def readiness() -> dict[str, bool | str | float | None]:
     oldest = None
     if revision == head:
         try:
-            due_at = queues.queue_state().oldest_due_at
+            due_at = queues.all_spaces_queue_state().oldest_due_at
             oldest = round((utcnow() - due_at).total_seconds(), 1) if due_at else None
         except SQLAlchemyError:
             revision = None

@@ -47,7 +47,7 @@ def append(space_id: int, line: HistoryLine) -> None:
     count(space_id, +1)
     last = db.session.execute(
         select(HistoryLine.number, HistoryLine.hash)
-        .where(HistoryLine.chain == line.chain)
+        .where(HistoryLine.space_id == space_id, HistoryLine.chain == line.chain)
         .order_by(HistoryLine.number.desc())
         .limit(1)
     ).one_or_none()

@@ -22,30 +22,35 @@ from portal.models import (
     SupportVisit,
 )
 from portal.services import record, retention
+from portal.tenancy import all_spaces, in_space
 
 log = structlog.get_logger(__name__)
 
 
-def let_old_things_go() -> dict[str, int]:
+def let_old_things_of_all_spaces_go() -> dict[str, int]:
     """Delete in all spaces what is past its time; return how much of each kind went. Commits."""
-    gone = {
+    gone = _old_rows_of_all_spaces() | {"invoices": 0, "names": 0, "spaces": 0}
+    until = retention.prune_until()
+    for space in _all_spaces():
+        with in_space(space.id):
+            if invoices := retention.prune(space, until):
+                gone["invoices"] += invoices
+                gone["names"] += _run(_names_of_nobody(space.id))
+    for space in all_spaces_past_their_grace():
+        with in_space(space.id):
+            retention.delete_space(space)
+        gone["spaces"] += 1
+    return {kind: rows for kind, rows in gone.items() if rows}
+
+
+@all_spaces("what is past its time")
+def _old_rows_of_all_spaces() -> dict[str, int]:
+    return {
         "messages": _run(_old_messages()),
         "looks": _run(_old_looks()),
         "visits": _run(_old_visits()),
         "people": _run(_people_long_gone()),
-        "invoices": 0,
-        "names": 0,
-        "spaces": 0,
     }
-    until = retention.prune_until()
-    for space in _all_spaces():
-        if invoices := retention.prune(space, until):
-            gone["invoices"] += invoices
-            gone["names"] += _run(_names_of_nobody(space.id))
-    for space in all_spaces_past_their_grace():
-        retention.delete_space(space)
-        gone["spaces"] += 1
-    return {kind: rows for kind, rows in gone.items() if rows}
 
 
 def deleted_at(space: Space) -> datetime | None:
@@ -57,6 +62,7 @@ def deleted_at(space: Space) -> datetime | None:
     return space.disconnected_at + _days(core().config.retention_disconnected_days)
 
 
+@all_spaces("disconnected spaces past their time")
 def all_spaces_past_their_grace() -> Sequence[Space]:
     """Return the spaces that are to be deleted now."""
     grace = _days(core().config.retention_disconnected_days)
@@ -86,6 +92,7 @@ def keep(space: Space, is_wanted: bool, *, actor: str) -> bool:
     return True
 
 
+@all_spaces("which spaces there are")
 def _all_spaces() -> Sequence[Space]:
     return db.session.scalars(select(Space).order_by(Space.id)).all()
 

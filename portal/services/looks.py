@@ -19,6 +19,7 @@ from portal.services.work import Work
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
 from portal.sync.plans import EXPENSE, VoucherPlan
+from portal.tenancy import all_spaces
 
 
 def next_look_at(row: InvoiceSync) -> datetime:
@@ -35,18 +36,22 @@ def find(work: Work, row: InvoiceSync, number: str, credit_debit: str) -> Sequen
     found = work.remotes.sevdesk.find_vouchers(number, credit_debit)
     if not found:
         return ()
-    owned = set(
-        db.session.scalars(
-            select(InvoiceSync.sevdesk_voucher_id).where(
-                # All spaces of this sevdesk client: two of them may share one.
-                InvoiceSync.sevdesk_client == work.space.sevdesk_client,
-                InvoiceSync.sevdesk_voucher_id.in_([hit.id for hit in found]),
-                InvoiceSync.id != row.id,
-            )
-        )
-    )
+    owned = _owned_in_all_spaces(work.space.sevdesk_client, [hit.id for hit in found], row.id)
     db.session.commit()
     return [hit for hit in found if hit.id not in owned]
+
+
+@all_spaces("two spaces may share a sevdesk client")
+def _owned_in_all_spaces(
+    client_id: str | None, voucher_ids: Sequence[str], but_row_id: int
+) -> set[str | None]:
+    """Return which of these receipts belong to another invoice of the sevdesk client."""
+    query = select(InvoiceSync.sevdesk_voucher_id).where(
+        InvoiceSync.sevdesk_client == client_id,
+        InvoiceSync.sevdesk_voucher_id.in_(voucher_ids),
+        InvoiceSync.id != but_row_id,
+    )
+    return set(db.session.scalars(query))
 
 
 def is_the_same(voucher: Voucher, plan: VoucherPlan, contact_id: str | None, supplier: str) -> bool:

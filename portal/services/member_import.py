@@ -49,7 +49,7 @@ def run(look: Look) -> None:
     rows.sort(key=lambda row: (_ORDER.index(row["verdict"]), row["facts"]["name"] or ""))
     for place, row in enumerate(rows, start=1):
         row["place"] = place
-    db.session.execute(delete(TaskItem).where(TaskItem.task_id == look.task.id))
+    db.session.execute(delete(TaskItem).where(*tasks.items_of(look.task)))
     for at in range(0, len(rows), INSERT):
         db.session.execute(insert(TaskItem), rows[at : at + INSERT])
     db.session.commit()
@@ -62,7 +62,7 @@ def counts_of(task: Task) -> dict[str, int]:
     """Return how many members would be linked, created, are ambiguous, or have nothing to do."""
     rows = db.session.execute(
         select(TaskItem.verdict, func.count())
-        .where(TaskItem.task_id == task.id)
+        .where(*tasks.items_of(task))
         .group_by(TaskItem.verdict)
     ).all()
     return {str(row[0]): int(row[1]) for row in rows}
@@ -85,7 +85,7 @@ def decide(space: Space, task: Task, choices: Mapping[str, str]) -> int:
         return 0
     items = db.session.scalars(
         select(TaskItem).where(
-            TaskItem.task_id == task.id,
+            *tasks.items_of(task),
             TaskItem.remote_id.in_(list(choices)[:MOST_CHOICES]),
             TaskItem.verdict.in_(DECIDABLE),
         )
@@ -120,7 +120,7 @@ def not_linked(task: Task) -> Sequence[tuple[TaskItem, MemberSync]]:
             & (MemberSync.space_id == task.space_id),
         )
         .where(
-            TaskItem.task_id == task.id,
+            *tasks.items_of(task),
             TaskItem.taken_at.is_not(None),
             WORK.meant,
             MemberSync.state.in_((State.FAILED, State.SKIPPED)),
@@ -253,6 +253,7 @@ def _item(task: Task, member: Membership, match: MemberMatch | None) -> dict[str
                 "name": contact.name,
             }
     return {
+        "space_id": task.space_id,
         "task_id": task.id,
         "remote_id": member.id,
         "number": member.customer_number,

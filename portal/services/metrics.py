@@ -27,6 +27,7 @@ from portal.counters import BUCKETS, Field
 from portal.database import db, utcnow
 from portal.models import Budget, InboxEvent, Space, State, StateCount
 from portal.services import budgets, health, queues
+from portal.tenancy import all_spaces
 
 COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "portal_hooks": ("Messages of Cobot that arrived.", ("event", "status")),
@@ -61,7 +62,7 @@ def exposition() -> bytes:
 
 def _database() -> Iterator[Metric]:
     try:
-        metrics = [*_all_invoices(), *_all_spaces(), *_due(), *_all_budgets()]
+        metrics = _of_all_spaces()
     except SQLAlchemyError:
         db.session.rollback()
         metrics = []
@@ -71,7 +72,12 @@ def _database() -> Iterator[Metric]:
     yield from metrics
 
 
-def _all_invoices() -> Iterator[Metric]:
+@all_spaces("figures of all spaces together")
+def _of_all_spaces() -> list[Metric]:
+    return [*_invoices(), *_spaces(), *_due(), *_all_budgets()]
+
+
+def _invoices() -> Iterator[Metric]:
     counts = db.session.execute(
         select(StateCount.state, func.sum(StateCount.invoices)).group_by(StateCount.state)
     )
@@ -80,7 +86,7 @@ def _all_invoices() -> Iterator[Metric]:
     yield _gauge("portal_invoices", "Invoices by state.", ("state",), found)
 
 
-def _all_spaces() -> Iterator[Metric]:
+def _spaces() -> Iterator[Metric]:
     connected = Space.connected_at.is_not(None)
     total, with_sync, paused = db.session.execute(
         select(
@@ -98,7 +104,7 @@ def _all_spaces() -> Iterator[Metric]:
 
 
 def _due() -> Iterator[Metric]:
-    state = queues.queue_state()
+    state = queues.all_spaces_queue_state()
     rows = {("invoices",): state.due_invoices, ("members",): state.due_members}
     yield _gauge("portal_due", "Rows that wait for a worker.", ("kind",), rows)
     yield _gauge(

@@ -178,7 +178,7 @@ def _vouchers(look: Look, first: date, last: date) -> tuple[dict[str, Voucher], 
     found = look.pages(
         "vouchers", lambda page: look.remotes.sevdesk.vouchers_page(first, last, page)
     )
-    owned = rehearsal.owned_vouchers(look.space, [voucher.id for voucher in found])
+    owned = rehearsal.owned_in_all_spaces(look.space, [voucher.id for voucher in found])
     db.session.commit()
     by_id = {voucher.id: voucher for voucher in found}
     return by_id, [one for one in by_id.values() if one.id not in owned]

@@ -10,9 +10,10 @@ from enum import StrEnum
 from sqlalchemy import func, select
 
 from portal.database import db, utcnow
-from portal.models import Admin, InvoiceSync, LostRight, Space, SpaceAdmin, State
+from portal.models import Admin, InvoiceSync, LostRight, Space, State
 from portal.services.pauses import CHECK_FIRST
 from portal.services.signin import LOST_SAID_FOR
+from portal.tenancy import all_spaces, in_spaces
 
 DAYS = 30
 SEARCH_FROM = 8
@@ -71,18 +72,8 @@ def badge_of(space: Space) -> Badge:
     return Badge.CONNECTED
 
 
-def spaces_of(admin: Admin) -> Sequence[Space]:
-    """Return the spaces this person administers, by name."""
-    query = (
-        select(Space)
-        .join(SpaceAdmin, SpaceAdmin.space_id == Space.id)
-        .where(SpaceAdmin.admin_id == admin.id)
-        .order_by(func.lower(Space.name), Space.id)
-    )
-    return db.session.scalars(query).all()
-
-
-def lost_spaces_of(admin: Admin) -> list[LostSpace]:
+@all_spaces("which rights a person lost")
+def lost_of_all_spaces(admin: Admin) -> list[LostSpace]:
     """Return the spaces whose right this person lost lately, the latest first."""
     query = (
         select(Space.name, LostRight.at)
@@ -97,8 +88,9 @@ def cards_of(spaces: Sequence[Space], q: str = "") -> list[SpaceCard]:
     """Return a card for each of a person's spaces that `q` finds, urgent ones first."""
     spaces = [space for space in spaces if _is_found(space, q)]
     ids = [space.id for space in spaces]
-    counts = _recent_counts(ids)
-    successes = _last_successes(ids)
+    with in_spaces(ids):
+        counts = _recent_counts(ids)
+        successes = _last_successes(ids)
     cards = [
         SpaceCard(
             space=space,

@@ -18,7 +18,9 @@ from portal.models import Admin, InboxEvent, InvoiceSync, Space, State, StateCou
 from portal.models.invoice import IN_WORK
 from portal.money import ZERO
 from portal.services import heal
-from portal.services.overview import STANDS_STILL, Badge, badge_of, spaces_of
+from portal.services.directory import all_spaces_of
+from portal.services.overview import STANDS_STILL, Badge, badge_of
+from portal.tenancy import in_spaces
 
 DAYS = 30
 SHOWN = (State.SYNCED, State.MISMATCHED, State.FAILED)
@@ -101,9 +103,14 @@ class AllSpaces:
         return max((row.last_success_at for row in self.rows if row.last_success_at), default=None)
 
 
-def overview(admin: Admin) -> AllSpaces:
+def all_spaces_overview(admin: Admin) -> AllSpaces:
     """Return everything the overview shows of a person's spaces."""
-    spaces = spaces_of(admin)
+    spaces = all_spaces_of(admin)
+    with in_spaces(space.id for space in spaces):
+        return _overview(spaces)
+
+
+def _overview(spaces: Sequence[Space]) -> AllSpaces:
     ids = [space.id for space in spaces]
     counts = _counts(ids)
     successes, webhooks, money = _last_successes(ids), _last_webhooks(ids), _open_gross(ids)

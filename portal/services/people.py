@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import String, case, cast, delete, literal, or_, select
 
 from portal.database import db, utcnow
-from portal.models import Admin, PersonName, Space, Task, TaskItem
+from portal.models import Admin, PersonName, Space, TaskItem
 from portal.services import record
 from portal.services.connection import actor_of
 from portal.services.prefixes import folded, starts_with
@@ -60,10 +60,9 @@ def erase(space: Space, person: PersonName, *, admin: Admin | None = None) -> No
         return
     person.name = person.folded = person.folded_last = None
     person.erased_at = utcnow()
-    tasks = select(Task.id).where(Task.space_id == space.id)
     db.session.execute(
         delete(TaskItem)
-        .where(TaskItem.task_id.in_(tasks), TaskItem.remote_id == person.remote_id)
+        .where(TaskItem.space_id == space.id, TaskItem.remote_id == person.remote_id)
         .execution_options(synchronize_session=False)
     )
     record.note(

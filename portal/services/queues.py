@@ -14,6 +14,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.jobqueue import QUEUES
 from portal.models import InvoiceSync, MemberSync, Space
+from portal.tenancy import all_spaces
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class QueueState:
     due_members: int
 
 
-def queue_state() -> QueueState:
+@all_spaces("how the queue stands")
+def all_spaces_queue_state() -> QueueState:
     """Return what waits for a worker, by Redis and by the database, which is the truth.
 
     What is due in a space that is paused or not connected waits for people, not for a worker.

@@ -138,7 +138,7 @@ def add_member(
             change={},
         ).returning(MemberSync.id)
     ).scalar_one_or_none()
-    return db.session.get(MemberSync, added) if added is not None else None
+    return db.session.get(MemberSync, (space_id, added)) if added is not None else None
 
 
 def uncount(invoice: InvoiceSync) -> None:

@@ -28,6 +28,7 @@ from portal.sync.causes import Cause
 from portal.sync.contacts import MemberLink, NoContact, choose_contact, contact_of_invoice
 from portal.sync.plans import NotBookable, Skip, VoucherPlan
 from portal.sync.vouchers import plan_voucher, supplier_name
+from portal.tenancy import all_spaces
 
 KIND = "rehearsal"
 DAYS = 31
@@ -109,7 +110,7 @@ def rehearse(
         _unreadable_item(task, len(rows) + place, cobot_id, cobot_id in known)
         for place, cobot_id in enumerate(unreadable, start=1)
     ]
-    db.session.execute(delete(TaskItem).where(TaskItem.task_id == task.id))
+    db.session.execute(delete(TaskItem).where(*tasks.items_of(task)))
     for at in range(0, len(rows), INSERT):
         db.session.execute(insert(TaskItem), rows[at : at + INSERT])
     db.session.commit()
@@ -169,7 +170,7 @@ def _context(look: Look, first: date, last: date) -> Context:
         "vouchers",
         lambda page: remotes.sevdesk.vouchers_page(first - AROUND, last + AROUND, page),
     )
-    owned = owned_vouchers(space, [voucher.id for voucher in found])
+    owned = owned_in_all_spaces(space, [voucher.id for voucher in found])
     vouchers: dict[tuple[str, str], list[Voucher]] = {}
     for voucher in found:
         if voucher.id not in owned:
@@ -219,7 +220,8 @@ def _is_there(
     return any(looks.is_the_same(hit, plan, contact_id, name) for hit in hits)
 
 
-def owned_vouchers(space: Space, voucher_ids: Sequence[str]) -> set[str]:
+@all_spaces("two spaces may share a sevdesk client")
+def owned_in_all_spaces(space: Space, voucher_ids: Sequence[str]) -> set[str]:
     """Return the receipts that belong to invoices we have rows of, in all spaces of the client."""
     owned: set[str] = set()
     for at in range(0, len(voucher_ids), INSERT):
@@ -260,6 +262,7 @@ def _item(task: Task, place: int, invoice: Invoice, verdict: Verdict | None) -> 
         facts["was_there"] = True
     cause = verdict.cause if verdict else None
     return {
+        "space_id": task.space_id,
         "task_id": task.id,
         "place": place,
         "remote_id": invoice.id,
@@ -276,6 +279,7 @@ def _item(task: Task, place: int, invoice: Invoice, verdict: Verdict | None) -> 
 def _unreadable_item(task: Task, place: int, cobot_id: str, is_known: bool) -> dict[str, Any]:
     cause = Cause("bad_answer", {"name": "Cobot", "ref": cobot_id})
     return {
+        "space_id": task.space_id,
         "task_id": task.id,
         "place": place,
         "remote_id": cobot_id,

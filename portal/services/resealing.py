@@ -13,6 +13,7 @@ from portal.crypto import SealBroken
 from portal.database import db
 from portal.models import LoginSession, Space
 from portal.services import sessions, vault
+from portal.tenancy import all_spaces
 
 BATCH = 200
 
@@ -62,14 +63,15 @@ def reseal_all_spaces() -> Iterator[Resealed]:
     for sealed in SEALED:
         result = Resealed(sealed.name)
         last_id = 0
-        while rows := _rows_after(sealed, last_id):
+        while rows := _rows_of_all_spaces_after(sealed, last_id):
             for row in rows:
-                _reseal(sealed, row.id, row.owner, row.value, result)
+                _reseal_in_all_spaces(sealed, row.id, row.owner, row.value, result)
             last_id = rows[-1].id
         yield result
 
 
-def _rows_after(sealed: SealedColumn, last_id: int) -> list[Any]:
+@all_spaces("keys are rotated")
+def _rows_of_all_spaces_after(sealed: SealedColumn, last_id: int) -> list[Any]:
     model = sealed.column.class_
     query = (
         select(model.id, sealed.owner.label("owner"), sealed.column.label("value"))
@@ -82,7 +84,8 @@ def _rows_after(sealed: SealedColumn, last_id: int) -> list[Any]:
     return rows
 
 
-def _reseal(
+@all_spaces("keys are rotated")
+def _reseal_in_all_spaces(
     sealed: SealedColumn, row_id: int, owner: str, value: bytes | None, result: Resealed
 ) -> None:
     sealer, model = core().sealer, sealed.column.class_

@@ -11,6 +11,7 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, delete, func, select
 
+from portal import rowsecurity
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import (
@@ -113,6 +114,7 @@ def delete_space(space: Space) -> int:
 @contextmanager
 def _permit(space: Space) -> Iterator[None]:
     """Let history lines of this space be deleted within this block, in the same transaction."""
+    rowsecurity.may_prune(db.session.connection(), core().config.database_role)
     db.session.add(PrunePermit(space_id=space.id))
     db.session.flush()
     yield
@@ -139,7 +141,9 @@ def _delete_invoices(space: Space, rows: Sequence[InvoiceSync]) -> None:
     _delete_lines(space, *lines)
     for row in rows:
         record.uncount(row)
-    db.session.execute(delete(InvoiceSync).where(InvoiceSync.id.in_(ids)))
+    db.session.execute(
+        delete(InvoiceSync).where(InvoiceSync.space_id == space.id, InvoiceSync.id.in_(ids))
+    )
 
 
 def _delete_lines(space: Space, *which: ColumnElement[bool]) -> None:

@@ -13,13 +13,14 @@ from portal.database import db, insert_or_update, utcnow
 from portal.errors import PortalError
 from portal.models import AccountMapping, Admin, Space
 from portal.services import charts, clients, record, retry
+from portal.services.directory import all_spaces_of
 from portal.services.mapping_rows import rates_of, refused_rate
-from portal.services.overview import spaces_of
 from portal.services.tokens import SettingsRefused, find_cost_centre
 from portal.sevdesk.client import SevdeskClient
 from portal.sevdesk.records import BookingAccount
 from portal.sync.accounts import AccountIndex, fold_name
 from portal.sync.causes import Cause
+from portal.tenancy import in_spaces
 
 PATIENCE_SECONDS = 5
 FIELDS = (
@@ -80,7 +81,7 @@ class Preview:
 
 def sources_for(target: Space, admin: Admin) -> list[Space]:
     """Return the spaces whose set-up a person may take over: their own, connected ones."""
-    return [one for one in spaces_of(admin) if one.id != target.id and one.is_connected]
+    return [one for one in all_spaces_of(admin) if one.id != target.id and one.is_connected]
 
 
 def preview(source: Space, target: Space) -> Preview:
@@ -88,7 +89,8 @@ def preview(source: Space, target: Space) -> Preview:
 
     Raises RemoteError where the target's sevdesk cannot be asked.
     """
-    return _compared(source, target, _sevdesk_of(target))
+    with in_spaces((source.id, target.id)):
+        return _compared(source, target, _sevdesk_of(target))
 
 
 def copy(
@@ -106,7 +108,8 @@ def copy(
     cannot be asked.
     """
     sevdesk = _sevdesk_of(target)
-    found = _compared(source, target, sevdesk)
+    with in_spaces((source.id, target.id)):
+        found = _compared(source, target, sevdesk)
     if mark is not None and mark != found.mark:
         raise SetupChanged(target.subdomain)
     chosen = [one for one in found.to_change if keys is None or one.key in keys]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from portal.database import db
 from portal.models import Admin, Space
-from portal.services.overview import spaces_of
+from portal.services.directory import all_spaces_of
+from portal.tenancy import all_spaces
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,10 @@ def sharing_of(space: Space, admin: Admin) -> Sharing | None:
     """Return with whom the space shares its sevdesk client; None when it has it for itself."""
     if not space.is_connected or space.sevdesk_client is None:
         return None
-    others = db.session.scalars(_others(space.sevdesk_client, space.id).order_by(Space.name)).all()
+    others = _others_of_all_spaces(space.sevdesk_client, space.id)
     if not others:
         return None
-    own = {one.id for one in spaces_of(admin)}
+    own = {one.id for one in all_spaces_of(admin)}
     centre = space.cost_centre_number
     return Sharing(
         names=tuple(one.name for one in others if one.id in own),
@@ -47,12 +49,17 @@ def sharing_of(space: Space, admin: Admin) -> Sharing | None:
 
 def is_shared(client_id: str, but_space_id: int) -> bool:
     """Say whether another connected space books into this sevdesk client."""
-    return db.session.scalar(_others(client_id, but_space_id).limit(1)) is not None
+    return bool(_others_of_all_spaces(client_id, but_space_id))
 
 
-def _others(client_id: str, but_space_id: int) -> Select[Space]:
-    return select(Space).where(
-        Space.sevdesk_client == client_id,
-        Space.id != but_space_id,
-        Space.connected_at.is_not(None),
-    )
+@all_spaces("who shares a sevdesk client")
+def _others_of_all_spaces(client_id: str, but_space_id: int) -> Sequence[Space]:
+    return db.session.scalars(
+        select(Space)
+        .where(
+            Space.sevdesk_client == client_id,
+            Space.id != but_space_id,
+            Space.connected_at.is_not(None),
+        )
+        .order_by(Space.name)
+    ).all()

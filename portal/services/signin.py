@@ -17,6 +17,7 @@ from portal.errors import Forbidden, RemoteError, TokenRefused
 from portal.models import Admin, LoginSession, LostRight, Space, SpaceAdmin
 from portal.services import clients
 from portal.services.sessions import ServerSession
+from portal.tenancy import all_spaces
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ def sign_in(user_token: str) -> Admin:
     Raises RemoteError as the Cobot client does; then nothing is remembered.
     """
     user = clients.cobot_with(user_token).user()
-    admin = _remember(user)
+    admin = _remember_in_all_spaces(user)
     admin.signed_in_at = utcnow()
     db.session.commit()
     return admin
@@ -75,14 +76,15 @@ def read_rights() -> Rights:
             log.warning("rights not read, Cobot is away", admin=signed_in.admin_id, error=str(err))
             signed_in.note_rights_tried()
         else:
-            _remember(user)
+            _remember_in_all_spaces(user)
             db.session.commit()
             signed_in.note_rights_read()
             return Rights.CURRENT
     return Rights.OLD if signed_in.rights_age < RIGHTS_HOLD_AWAY else Rights.UNKNOWN
 
 
-def forget(admin: Admin) -> None:
+@all_spaces("rights of a person who is forgotten")
+def forget_in_all_spaces(admin: Admin) -> None:
     """Forget a person who signed in: e-mail, language, sessions, rights. Commits.
 
     The id that Cobot gave them stays: it says who decided something in a space's history.
@@ -100,16 +102,8 @@ def admin_of_session() -> Admin | None:
     return db.session.get(Admin, signed_in.admin_id) if signed_in.admin_id else None
 
 
-def space_of(admin: Admin, subdomain: str) -> Space | None:
-    """Return a space this person administers; None for a stranger and for one that is not there."""
-    return db.session.scalar(
-        select(Space)
-        .join(SpaceAdmin, SpaceAdmin.space_id == Space.id)
-        .where(SpaceAdmin.admin_id == admin.id, Space.subdomain == subdomain)
-    )
-
-
-def _remember(user: CobotUser) -> Admin:
+@all_spaces("rights as Cobot says")
+def _remember_in_all_spaces(user: CobotUser) -> Admin:
     admin = db.session.scalar(select(Admin).where(Admin.cobot_user_id == user.id))
     if admin is None:
         admin = Admin(cobot_user_id=user.id, email=user.email)

@@ -18,6 +18,7 @@ from portal.database import db, utcnow
 from portal.models import Admin, InvoiceSync, Space, State, SupportLook, SupportVisit
 from portal.services import record
 from portal.services.prefixes import starts_with
+from portal.tenancy import all_spaces
 
 MOST_HITS = 50
 SHORTEST_SEARCH = 3
@@ -72,6 +73,7 @@ def is_support(admin: Admin) -> bool:
 # Over all spaces
 
 
+@all_spaces("search of support")
 def all_spaces_invoices(q: str) -> Sequence[SupportHit]:
     """Return invoices of any space: number beginning with `q`, receipt, invoice or request id `q`,
     or the reference `q` that a person was told."""
@@ -95,6 +97,7 @@ def all_spaces_invoices(q: str) -> Sequence[SupportHit]:
     return [SupportHit(space, invoice) for space, invoice in db.session.execute(query)]
 
 
+@all_spaces("search of support")
 def all_spaces_spaces(q: str) -> Sequence[Space]:
     """Return the spaces whose subdomain or name begins with `q`."""
     query = (
@@ -111,11 +114,7 @@ def all_spaces_spaces(q: str) -> Sequence[Space]:
     return db.session.scalars(query).all()
 
 
-def all_spaces_space(subdomain: str) -> Space | None:
-    """Return any space by its subdomain."""
-    return db.session.scalar(select(Space).where(Space.subdomain == subdomain))
-
-
+@all_spaces("what holds invoices back anywhere")
 def all_spaces_causes() -> list[OpenCause]:
     """Return what holds invoices back anywhere, the cause of most spaces first."""
     spaces = func.count(InvoiceSync.space_id.distinct())
@@ -169,7 +168,8 @@ def begin_visit(admin: Admin, space: Space, reason: str) -> SupportVisit:
     return visit
 
 
-def end_visit(admin: Admin, visit_id: int) -> bool:
+@all_spaces("the visits of a person")
+def end_visit_in_all_spaces(admin: Admin, visit_id: int) -> bool:
     """End a visit of this person, and every other of theirs to the same space; False when
     they have no such visit. Commits."""
     visit = db.session.scalar(
@@ -206,7 +206,10 @@ def note_look(visit: SupportVisit, what: str, subject: str | None = None) -> Non
     )
 
 
-def note_search(admin: Admin, hits: Sequence[SupportHit], spaces: Sequence[Space]) -> None:
+@all_spaces("what a search has shown")
+def note_search_in_all_spaces(
+    admin: Admin, hits: Sequence[SupportHit], spaces: Sequence[Space]
+) -> None:
     """Write down each invoice and each space that a search has shown. Commits."""
     found: list[tuple[int, str, str | None]] = [
         (hit.space.id, "search", hit.invoice.number or hit.invoice.cobot_invoice_id) for hit in hits
@@ -226,7 +229,11 @@ def looks_at(space: Space, before: int | None = None) -> LooksPage:
     query = (
         select(SupportLook, Admin.email, Admin.cobot_user_id, SupportVisit.reason)
         .join(Admin, Admin.id == SupportLook.admin_id)
-        .outerjoin(SupportVisit, SupportVisit.id == SupportLook.visit_id)
+        .outerjoin(
+            SupportVisit,
+            (SupportVisit.id == SupportLook.visit_id)
+            & (SupportVisit.space_id == SupportLook.space_id),
+        )
         .where(SupportLook.space_id == space.id)
         .order_by(SupportLook.id.desc())
         .limit(MOST_LOOKS + 1)

@@ -62,7 +62,9 @@ class Look:
 
     def stop_if_unwanted(self) -> None:
         db.session.commit()
-        state = db.session.scalar(select(Task.state).where(Task.id == self.task.id))
+        state = db.session.scalar(
+            select(Task.state).where(Task.space_id == self.task.space_id, Task.id == self.task.id)
+        )
         db.session.commit()
         if state != "running":
             raise TaskStopped

@@ -62,7 +62,7 @@ def work_on(space_id: int) -> None:
             return
         with task_lock(task_id) as lock:
             if lock is not None:
-                _run(task_id)
+                _run(space_id, task_id)
 
 
 def run_to_end(task: Task) -> Task:
@@ -70,7 +70,7 @@ def run_to_end(task: Task) -> Task:
     space_id, task_id = task.space_id, task.id
     while True:
         work_on(space_id)
-        found = db.session.get_one(Task, task_id, populate_existing=True)
+        found = db.session.get_one(Task, (space_id, task_id), populate_existing=True)
         space = db.session.get_one(Space, space_id, populate_existing=True)
         seen = tasks.view(found, space)
         db.session.commit()
@@ -79,9 +79,9 @@ def run_to_end(task: Task) -> Task:
         time.sleep(max(0.05, (found.next_try_at - utcnow()).total_seconds()))
 
 
-def _run(task_id: int) -> None:
-    task = db.session.get_one(Task, task_id, populate_existing=True)
-    space = db.session.get_one(Space, task.space_id, populate_existing=True)
+def _run(space_id: int, task_id: int) -> None:
+    task = db.session.get_one(Task, (space_id, task_id), populate_existing=True)
+    space = db.session.get_one(Space, space_id, populate_existing=True)
     if task.state != "running" or task.next_try_at is None:
         db.session.commit()
         return

@@ -74,7 +74,7 @@ class TaskWork:
 
     def to_do(self, task: Task) -> int:
         """Return how many items are meant, taken up or not."""
-        count = select(func.count()).where(TaskItem.task_id == task.id, self.meant)
+        count = select(func.count()).where(*tasks.items_of(task), self.meant)
         return db.session.scalar(count) or 0
 
     def start(self, space: Space, task: Task) -> bool:
@@ -94,6 +94,7 @@ class TaskWork:
             .join(
                 TaskItem,
                 (TaskItem.remote_id == self.remote_id)
+                & (TaskItem.space_id == space.id)
                 & (TaskItem.task_id == task.id)
                 & TaskItem.taken_at.is_not(None)
                 & self.meant,
@@ -122,7 +123,7 @@ class TaskWork:
         """Return the items that are taken up next; empty when all are."""
         return db.session.scalars(
             select(TaskItem)
-            .where(TaskItem.task_id == task.id, TaskItem.taken_at.is_(None), self.meant)
+            .where(*tasks.items_of(task), TaskItem.taken_at.is_(None), self.meant)
             .order_by(TaskItem.place)
             .limit(self.chunk)
         ).all()

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 
 from portal.core import core
@@ -141,11 +141,16 @@ def find(space: Space, task_id: int, kind: str) -> Task | None:
     )
 
 
+def items_of(task: Task) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that an item belongs to a task."""
+    return (TaskItem.space_id == task.space_id, TaskItem.task_id == task.id)
+
+
 def items(
     task: Task, *, verdicts: Sequence[str] | None = None, after: int = 0, limit: int = 200
 ) -> Sequence[TaskItem]:
     """Return the items of a task in order, from behind a place on."""
-    query = select(TaskItem).where(TaskItem.task_id == task.id, TaskItem.place > after)
+    query = select(TaskItem).where(*items_of(task), TaskItem.place > after)
     if verdicts is not None:
         query = query.where(TaskItem.verdict.in_(verdicts))
     return db.session.scalars(query.order_by(TaskItem.place).limit(limit)).all()
@@ -276,37 +281,6 @@ def has_work(space_id: int) -> bool:
         Task.state == "running",
     )
     return db.session.scalar(query.limit(1)) is not None
-
-
-def wake_due() -> int:
-    """Send workers to the looks that are due; return to how many spaces. Commits."""
-    now = utcnow()
-    if not db.session.scalar(select(Task.id).where(Task.next_try_at <= now).limit(1)):
-        db.session.commit()
-        return 0
-    may = exists().where(
-        Space.id == Task.space_id,
-        Space.connected_at.is_not(None),
-        or_(Space.paused_at.is_(None), Space.pause_code.in_(LOOK_WHILE_PAUSED)),
-    )
-    due = db.session.scalars(
-        update(Task)
-        .where(Task.next_try_at <= now, Task.state == "running", may)
-        .values(next_try_at=now + WAKE_AGAIN)
-        .returning(Task.space_id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    db.session.commit()
-    for space_id in set(due):
-        core().queue.work_on_tasks(space_id)
-    return len(set(due))
-
-
-def tidy() -> None:
-    """Delete the items of tasks that ended some weeks ago: they may name people. Commits."""
-    old = select(Task.id).where(Task.finished_at < utcnow() - KEEP_ITEMS)
-    db.session.execute(delete(TaskItem).where(TaskItem.task_id.in_(old)))
-    db.session.commit()
 
 
 def _may_go_on(task: Task, space: Space) -> bool:

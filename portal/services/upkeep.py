@@ -17,10 +17,11 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.models.invoice import IN_WORK
-from portal.services import heal, health, housekeeping, tasks
-from portal.services.calls import forget_old_calls
+from portal.services import heal, health, housekeeping, task_upkeep
+from portal.services.calls import forget_old_calls_of_all_spaces
 from portal.services.drain import queue_for
 from portal.services.sessions import end_expired_sessions
+from portal.tenancy import all_spaces
 
 log = structlog.get_logger(__name__)
 
@@ -39,13 +40,13 @@ def run(should_stop: Callable[[], bool]) -> None:
             if time.monotonic() >= next_sweep:
                 next_sweep = time.monotonic() + core().config.upkeep_seconds
                 health.beat()
-                sweep()
+                sweep_all_spaces()
             if tidied_on != utcnow().date():
                 tidied_on = utcnow().date()
-                for kind, gone in housekeeping.let_old_things_go().items():
+                for kind, gone in housekeeping.let_old_things_of_all_spaces_go().items():
                     log.info("old things deleted", kind=kind, rows=gone)
-            tick()
-            tasks.wake_due()
+            tick_all_spaces()
+            task_upkeep.wake_due_in_all_spaces()
         except OperationalError as err:
             db.session.rollback()
             log.error("the database is away, upkeep waits", error=str(err.orig))
@@ -54,7 +55,8 @@ def run(should_stop: Callable[[], bool]) -> None:
         time.sleep(TICK_SECONDS)
 
 
-def tick() -> int:
+@all_spaces("alarms that went off")
+def tick_all_spaces() -> int:
     """Wake every space whose alarm went off; return how many."""
     now = utcnow()
     if not db.session.scalar(select(Space.id).where(Space.wake_at <= now).limit(1)):
@@ -74,7 +76,8 @@ def tick() -> int:
     return len(due)
 
 
-def sweep() -> int:
+@all_spaces("what is due without an alarm")
+def sweep_all_spaces() -> int:
     """Find what is due without an alarm, send spaces to their nightly comparison, tidy up.
 
     Return how many spaces got an alarm.
@@ -82,10 +85,10 @@ def sweep() -> int:
     now = utcnow()
     found = _alarm_forgotten(now)
     _send_to_catch_up(now)
-    heal.send_to_heal(now)
-    tasks.tidy()
+    heal.send_all_spaces_to_heal(now)
+    task_upkeep.tidy_all_spaces()
     end_expired_sessions()
-    forget_old_calls()
+    forget_old_calls_of_all_spaces()
     return found
 
 

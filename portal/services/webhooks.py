@@ -6,16 +6,17 @@ import json
 from urllib.parse import parse_qs
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
 from sqlalchemy.exc import OperationalError
 
 from portal.cobot.webhooks import remote_id
 from portal.core import core
-from portal.crypto import digest
 from portal.database import db, insert_or_update, reading_only, utcnow
 from portal.errors import BadHook
 from portal.logs import request_id
 from portal.models import InboxEvent, Space
+from portal.services.directory import all_spaces_of_hook
+from portal.tenancy import in_space
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ def look_up(secret: str) -> int | None:
     """
     try:
         with reading_only():
-            known = db.session.scalar(select(Space.id).where(Space.hook_digest == digest(secret)))
+            known = all_spaces_of_hook(secret)
             db.session.rollback()
     except OperationalError:
         db.session.rollback()
@@ -55,31 +56,33 @@ def receive(secret: str, event: str, *, body: bytes, content_type: str | None) -
 
 
 def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) -> int:
-    space = db.session.execute(
-        select(Space.id, Space.subdomain, Space.connected_at).where(
-            # The digest is looked up, not the secret: the time it takes tells nothing of it.
-            Space.hook_digest == digest(secret)
-        )
-    ).one_or_none()
+    space = all_spaces_of_hook(secret)
     if space is None:
         db.session.rollback()
         return 404
     if space.connected_at is None:
         db.session.rollback()
         return 410
-    try:
-        url = _address(body, content_type)
-        found = remote_id(
-            url, event, space_url=core().config.cobot_space_url, subdomain=space.subdomain
-        )
-    except BadHook as err:
-        _count_rejected(space.id, err.reason_code)
-        return 400
+    with in_space(space.id):
+        try:
+            url = _address(body, content_type)
+            found = remote_id(
+                url, event, space_url=core().config.cobot_space_url, subdomain=space.subdomain
+            )
+        except BadHook as err:
+            _count_rejected(space.id, err.reason_code)
+            return 400
+        _keep(space.id, event, found)
+    core().queue.wake(space.id)
+    return 202
+
+
+def _keep(space_id: int, event: str, found: str) -> None:
     now = utcnow()
     # The space first, as everywhere: writers that lock in opposite order block each other.
     db.session.execute(
         update(Space)
-        .where(Space.id == space.id, or_(Space.wake_at.is_(None), Space.wake_at > now))
+        .where(Space.id == space_id, or_(Space.wake_at.is_(None), Space.wake_at > now))
         .values(wake_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -94,7 +97,7 @@ def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) 
         insert_or_update(
             InboxEvent,
             {
-                "space_id": space.id,
+                "space_id": space_id,
                 "event": event,
                 "remote_id": found,
                 "seen_count": 1,
@@ -107,9 +110,7 @@ def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) 
         )
     )
     db.session.commit()
-    log.info("hook kept", space=space.id, event_name=event, remote_id=found)
-    core().queue.wake(space.id)
-    return 202
+    log.info("hook kept", space=space_id, event_name=event, remote_id=found)
 
 
 def _address(body: bytes, content_type: str | None) -> str:

@@ -6,7 +6,7 @@ exist. Views below /support are for support staff. Others need somebody signed i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from flask import (
     render_template,
     request,
     session,
+    stream_with_context,
 )
 from flask import url_for as flask_url_for
 from flask.typing import ResponseReturnValue
@@ -27,9 +28,11 @@ from werkzeug.wrappers import Response
 
 from portal.database import begin_reading, begin_writing, db
 from portal.models import Admin, Space
+from portal.services.directory import all_spaces_of_address
 from portal.services.sessions import ServerSession
-from portal.services.signin import Rights, admin_of_session, read_rights, space_of
+from portal.services.signin import Rights, admin_of_session, read_rights
 from portal.services.support import is_support
+from portal.tenancy import enter_space, leave_spaces
 from portal.views.unsent import unsent_fields
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -96,6 +99,19 @@ def current_space() -> Space:
     return g.space  # type: ignore[no-any-return]
 
 
+def streamed(pieces: Iterator[str]) -> Iterator[str]:
+    """Give an answer in pieces, read while it is sent: then the request itself is over already."""
+    space_id = g.space.id if "space" in g else None
+
+    def give() -> Iterator[str]:
+        begin_reading()
+        if space_id is not None:
+            enter_space(space_id)
+        yield from pieces
+
+    return stream_with_context(give())
+
+
 def is_fragment() -> bool:
     """True when htmx asks for a part of the page; going back in the history wants all of it."""
     headers = request.headers
@@ -158,10 +174,11 @@ def _check(view_args: dict[str, Any]) -> ResponseReturnValue | None:
         if not is_support(admin):
             abort(404)
     elif "subdomain" in view_args:
-        space = space_of(admin, view_args["subdomain"])
+        space = all_spaces_of_address(admin, view_args["subdomain"])
         if space is None:
             abort(404)
         g.space = space
+        enter_space(space.id)
     return None
 
 
@@ -206,12 +223,14 @@ def _to_login() -> ResponseReturnValue:
 
 
 class ReadingFirst:
-    """Begin every request as a reader: opening the session must not wait for a writer."""
+    """Begin every request in no space, and as a reader: opening the session must not wait for a
+    writer."""
 
     def __init__(self, wsgi_app: Any) -> None:
         self.wsgi_app = wsgi_app
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
+        leave_spaces()
         begin_reading()
         return self.wsgi_app(environ, start_response)
 
@@ -225,8 +244,13 @@ def keep_private(response: Response) -> Response:
     return response
 
 
+def _forget(_error: BaseException | None) -> None:
+    leave_spaces()
+    begin_writing()
+
+
 def register_access(app: Flask) -> None:
     app.wsgi_app = ReadingFirst(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(guard)
     app.after_request(keep_private)
-    app.teardown_request(lambda _error: begin_writing())
+    app.teardown_request(_forget)

@@ -53,6 +53,6 @@ def confirm_forget() -> ResponseReturnValue:
 @bp.post("/account/forget")
 def forget() -> ResponseReturnValue:
     """Forget the person; their spaces go on without them."""
-    signin.forget(current_admin())
+    signin.forget_in_all_spaces(current_admin())
     cast(ServerSession, session).end()
     return redirect(url_for("signin.login"), 303)

@@ -16,9 +16,10 @@ from portal.forms import CORRECTIONS, VOUCHER_STATUSES, ZERO_TAX_RULES
 from portal.models import Space
 from portal.services import setup_copy
 from portal.services.connection import actor_of
+from portal.services.directory import all_spaces_of_address
 from portal.services.setup_copy import Difference, Preview, SetupChanged
-from portal.services.signin import space_of
 from portal.sync.messages import N_
+from portal.tenancy import enter_spaces
 from portal.views.access import current_admin, current_space, writes
 
 FIELDS = {
@@ -93,9 +94,10 @@ def take_over(subdomain: str) -> ResponseReturnValue:
 
 def _source(subdomain: str) -> Space:
     """Return a space of this person to take over from; 404 for every other one."""
-    source = space_of(current_admin(), subdomain)
+    source = all_spaces_of_address(current_admin(), subdomain)
     if source is None or source.id == current_space().id or not source.is_connected:
         abort(404)
+    enter_spaces((current_space().id, source.id))
     return source
 
 

@@ -12,7 +12,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -23,7 +22,7 @@ from portal.forms import LONGEST_SEARCH, row_id
 from portal.models import PersonName
 from portal.services import exports, housekeeping, people
 from portal.services.connection import actor_of
-from portal.views.access import current_admin, current_space
+from portal.views.access import current_admin, current_space, streamed
 from portal.views.tables import csv_lines
 
 bp = Blueprint("data", __name__, url_prefix="/spaces/<subdomain>")
@@ -113,7 +112,7 @@ def csv_file(rows: Iterable[list[str]], name: str) -> Response:
 
 
 def _file(pieces: Iterable[str], mimetype: str, filename: str) -> Response:
-    answer = Response(stream_with_context(iter(pieces)), mimetype=mimetype)
+    answer = Response(streamed(iter(pieces)), mimetype=mimetype)
     answer.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return answer
 

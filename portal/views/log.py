@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal
 from flask_babel import gettext as _
@@ -14,7 +14,7 @@ from portal.forms import filter_query, log_filter, row_id, shown_page
 from portal.services import cause_bar
 from portal.services import log as log_service
 from portal.services.log import LogRow
-from portal.views.access import current_space, is_fragment, poll
+from portal.views.access import current_space, is_fragment, poll, streamed
 from portal.views.tables import csv_lines
 
 bp = Blueprint("log", __name__, url_prefix="/spaces/<subdomain>")
@@ -65,7 +65,7 @@ def download(subdomain: str) -> ResponseReturnValue:
     """Give the filtered list as a file that spreadsheet programs open as it is."""
     rows = log_service.csv_rows(current_space(), log_filter(request.args))
     lines = csv_lines(chain([_headings()], map(_cells, rows)))
-    answer = Response(stream_with_context(lines), mimetype="text/csv")
+    answer = Response(streamed(lines), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{subdomain}-log.csv"'
     return answer
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal.services.overview_all import overview
+from portal.services.overview_all import all_spaces_overview
 from portal.views.access import current_admin, poll
 
 bp = Blueprint("overview", __name__)
@@ -31,5 +31,5 @@ def part() -> ResponseReturnValue:
 
 def _body() -> tuple[str, str]:
     """Return what is shown and a mark of it: also a token or a time that changed is news."""
-    body = render_template("overview/_body.html", all=overview(current_admin()))
+    body = render_template("overview/_body.html", all=all_spaces_overview(current_admin()))
     return body, sha256(body.encode()).hexdigest()[:16]

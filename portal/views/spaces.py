@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.models import Space
 from portal.services import overview
+from portal.services.directory import all_spaces_of
 from portal.services.signin import Rights
 from portal.views.access import current_admin, current_rights, current_space, is_fragment
 
@@ -17,10 +18,10 @@ bp = Blueprint("spaces", __name__)
 def index() -> ResponseReturnValue:
     """List the person's spaces, those that need somebody first; a single one opens at once."""
     q = request.args.get("q", "")[:100]
-    spaces = overview.spaces_of(current_admin())
+    spaces = all_spaces_of(current_admin())
     if current_rights() is Rights.UNKNOWN:
         return render_template("spaces/away.html", spaces=spaces), 503
-    lost = overview.lost_spaces_of(current_admin())
+    lost = overview.lost_of_all_spaces(current_admin())
     if len(spaces) == 1 and not lost and "q" not in request.args:
         return redirect(address_of(spaces[0]))
     return render_template(

@@ -13,9 +13,11 @@ from portal.database import db
 from portal.forms import VisitForm
 from portal.models import Space
 from portal.services import support as support_service
+from portal.services.directory import all_spaces_named
 from portal.services.invoice_pages import invoice_view, support_text
 from portal.services.log import LogFilter, log_page
-from portal.services.queues import queue_state
+from portal.services.queues import all_spaces_queue_state
+from portal.tenancy import enter_space
 from portal.views.access import SUPPORT, current_admin, local_path, writes
 
 bp = Blueprint(SUPPORT, __name__, url_prefix="/support")
@@ -29,7 +31,7 @@ def index() -> ResponseReturnValue:
     is_search = len(q) >= support_service.SHORTEST_SEARCH
     hits = support_service.all_spaces_invoices(q) if is_search else []
     spaces = support_service.all_spaces_spaces(q) if is_search else []
-    support_service.note_search(current_admin(), hits, spaces)
+    support_service.note_search_in_all_spaces(current_admin(), hits, spaces)
     return render_template(
         "support/index.html",
         q=q,
@@ -37,7 +39,7 @@ def index() -> ResponseReturnValue:
         hits=hits,
         spaces=spaces,
         causes=support_service.all_spaces_causes(),
-        queue=queue_state(),
+        queue=all_spaces_queue_state(),
     )
 
 
@@ -45,7 +47,7 @@ def index() -> ResponseReturnValue:
 @writes
 def space(subdomain: str) -> ResponseReturnValue:
     """Show how a space stands, and its newest invoices."""
-    found = support_service.all_spaces_space(subdomain) or abort(404)
+    found = _enter(subdomain)
     visit = support_service.visit_of(current_admin(), found)
     if visit is None:
         return _ask(found, VisitForm(None))
@@ -59,7 +61,7 @@ def space(subdomain: str) -> ResponseReturnValue:
 @writes
 def invoice(subdomain: str, invoice_id: str) -> ResponseReturnValue:
     """Show what the space's admins see of this invoice."""
-    found = support_service.all_spaces_space(subdomain) or abort(404)
+    found = _enter(subdomain)
     visit = support_service.visit_of(current_admin(), found)
     if visit is None:
         return _ask(found, VisitForm(None))
@@ -78,7 +80,7 @@ def invoice(subdomain: str, invoice_id: str) -> ResponseReturnValue:
 @bp.post("/visits")
 def begin_visit() -> ResponseReturnValue:
     """Keep the reason; from now on this person may look at the space for half an hour."""
-    found = support_service.all_spaces_space(request.form.get("subdomain", "")) or abort(404)
+    found = _enter(request.form.get("subdomain", ""))
     form = VisitForm(request.form)
     if not form.validate():
         return _ask(found, form), 422
@@ -91,9 +93,16 @@ def begin_visit() -> ResponseReturnValue:
 @bp.post("/visits/<visit_id>/end")
 def end_visit(visit_id: str) -> ResponseReturnValue:
     is_number = visit_id.isascii() and visit_id.isdigit() and len(visit_id) < 19
-    if not (is_number and support_service.end_visit(current_admin(), int(visit_id))):
+    if not (is_number and support_service.end_visit_in_all_spaces(current_admin(), int(visit_id))):
         abort(404)
     return redirect(url_for(".index"), 303)
+
+
+def _enter(subdomain: str) -> Space:
+    """Return any space and enter it; what is shown of it depends on the visit."""
+    found = all_spaces_named(subdomain) or abort(404)
+    enter_space(found.id)
+    return found
 
 
 def _ask(space: Space, form: VisitForm) -> str:

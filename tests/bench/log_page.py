@@ -10,13 +10,13 @@ from statistics import median
 from typing import Any
 
 import psycopg
-from sqlalchemy import select
 
 from portal.database import db
-from portal.models import Space
 from portal.services import cause_bar
 from portal.services import log as log_service
+from portal.services.directory import all_spaces_named
 from portal.services.log import LogFilter
+from portal.tenancy import enter_space
 from tests.bench.figures import Figure, Goal
 from tests.bench.fill import Filler
 from tests.bench.inside import Statements, portal_of
@@ -135,7 +135,9 @@ def _sql_alone(
     asked["failed only"] = (LogFilter(state="failed"), None)
     asked["number prefix"] = (LogFilter(q=prefix), None)
     with portal_of(place):
-        space = db.session.scalars(select(Space).where(Space.subdomain == SPACE)).one()
+        space = all_spaces_named(SPACE)
+        assert space is not None
+        enter_space(space.id)
         for what, (filters, after) in asked.items():
             size.sql[what] = []
             for _ in range(run.rounds):

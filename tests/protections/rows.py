@@ -183,7 +183,7 @@ ROWS: tuple[Row, ...] = (
     # --- tenants
     Row(
         TENANTS, "8.2.2", 1, "every page of a space asks for the right in the session; strangers get 404",
-        "portal/services/signin.py", "SpaceAdmin.admin_id == admin.id, Space.subdomain == subdomain", "Space.subdomain == subdomain",
+        "portal/services/directory.py", "SpaceAdmin.admin_id == admin.id, Space.subdomain == subdomain", "Space.subdomain == subdomain",
         "tests/web/test_access.py::test_stranger_gets_404_on_every_route_of_a_space",
     ),
     Row(
@@ -195,6 +195,16 @@ ROWS: tuple[Row, ...] = (
         TENANTS, "8.4.1", 2, "a hook names an object of its own space only, read with that space's token",
         "portal/cobot/webhooks.py", "names_origin != origin(own) or ", "",
         "tests/clients/test_webhooks.py::test_any_other_address_is_refused_with_a_reason",
+    ),
+    Row(
+        TENANTS, "8.4.1", 2, "no statement on a table of spaces runs unless each of its tables is held to a space that was entered (both databases)",
+        "portal/database.py", "            guard.check(found, reach, context)\n", "",
+        "tests/services/test_tenancy.py::test_no_statement_on_a_table_runs_without_its_space",
+    ),
+    Row(
+        TENANTS, "8.2.2, 8.4.1", 2, "an id of another space is refused although its statement carries a space",
+        "portal/spaceguard.py", "if not reach.holds(", "if False and not reach.holds(",
+        "tests/services/test_tenancy.py::test_a_row_is_read_changed_and_written_within_its_space_only",
     ),
     # --- secrets
     Row(

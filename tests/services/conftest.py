@@ -19,7 +19,7 @@ from portal.core import create_core
 from portal.database import db
 from portal.models import Admin, HistoryLine, InvoiceSync, MemberSync, Space
 from portal.oauth import SCOPES
-from portal.services import connection, signin, vault, webhooks
+from portal.services import connection, directory, signin, vault, webhooks
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
 from tests.conftest import ROOT, _close
@@ -242,7 +242,7 @@ def connect(
 ) -> Space:
     user_token = remote.user_token(user)
     admin = signin.sign_in(user_token)
-    space = signin.space_of(admin, subdomain)
+    space = directory.all_spaces_of_address(admin, subdomain)
     assert space is not None
     connection.save_settings(
         space, SevdeskSettings(token, cost_centre, 30), admin=admin, user_token=user_token

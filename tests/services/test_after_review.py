@@ -74,7 +74,7 @@ def test_upkeep_finds_what_is_in_work_without_a_time(remote: Remote, alpha: Spac
     row = row_of(made)
     row.next_try_at = None
     db.session.commit()
-    upkeep.sweep()
+    upkeep.sweep_all_spaces()
     work(alpha)
     assert row_of(made).state == State.SYNCED
 

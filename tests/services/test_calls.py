@@ -10,7 +10,7 @@ from typing import Any
 from portal.database import db, utcnow
 from portal.models import HistoryLine, LineCalls, Space
 from portal.services import calls
-from portal.services.calls import calls_of, forget_old_calls
+from portal.services.calls import calls_of, forget_old_calls_of_all_spaces
 from portal.services.invoice_pages import invoice_view, support_text
 from portal.transport import Call, Exchanged
 from tests.services.conftest import TOKEN, Json, Remote, id_of, row_of, sync
@@ -78,7 +78,7 @@ def test_old_calls_go_and_the_history_stays(remote: Remote, alpha: Space) -> Non
     young.at = utcnow() - timedelta(days=29)
     old_id, young_id = old.line_id, young.line_id
     db.session.commit()
-    assert forget_old_calls() == 1
+    assert forget_old_calls_of_all_spaces() == 1
     rest = calls_of(alpha.id, db.session.query(HistoryLine).all())
     assert young_id in rest
     assert old_id not in rest

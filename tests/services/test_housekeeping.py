@@ -34,7 +34,7 @@ def count(model: type[Base]) -> int:
 
 def test_nothing_goes_on_the_day_it_was_made(remote: Remote, alpha: Space) -> None:
     sync(remote, alpha, debitor=XYZ)
-    assert housekeeping.let_old_things_go() == {}
+    assert housekeeping.let_old_things_of_all_spaces_go() == {}
 
 
 @pytest.mark.parametrize(("days", "left"), [(29, 1), (31, 0)])
@@ -45,7 +45,7 @@ def test_messages_of_cobot_go_a_month_after_they_were_worked_off(
     db.session.add(InboxEvent(space_id=alpha.id, event="created_invoice", remote_id="open"))
     db.session.commit()
     with time_machine.travel(utcnow() + timedelta(days=days), tick=True):
-        housekeeping.let_old_things_go()
+        housekeeping.let_old_things_of_all_spaces_go()
     assert count(InboxEvent) == left + 1, "what was not worked off stays, however old"
     assert count(InvoiceSync) == 1
 
@@ -56,7 +56,7 @@ def test_looks_of_support_go_after_a_year(
 ) -> None:
     support.begin_visit(admin_named("owner"), alpha, "Ticket 4711")
     with time_machine.travel(utcnow() + timedelta(days=days), tick=True):
-        housekeeping.let_old_things_go()
+        housekeeping.let_old_things_of_all_spaces_go()
     assert count(SupportLook) + count(SupportVisit) == left
 
 
@@ -68,7 +68,7 @@ def test_mail_of_who_no_longer_signs_in_goes_after_a_year(
     admin.signed_in_at = utcnow()
     db.session.commit()
     with time_machine.travel(utcnow() + timedelta(days=days), tick=True):
-        housekeeping.let_old_things_go()
+        housekeeping.let_old_things_of_all_spaces_go()
     db.session.expire_all()
     assert bool(db.session.get_one(Admin, admin.id).email) is is_known
     assert db.session.get_one(Admin, admin.id).cobot_user_id
@@ -79,9 +79,11 @@ def test_names_go_with_the_last_invoice_that_needs_them(remote: Remote, alpha: S
     before = count(PersonName)
     assert before == 1
     with time_machine.travel(utcnow().replace(year=2035), tick=True):
-        assert "invoices" not in housekeeping.let_old_things_go(), "ten full years are not over"
+        assert "invoices" not in housekeeping.let_old_things_of_all_spaces_go(), (
+            "ten full years are not over"
+        )
     with time_machine.travel(utcnow().replace(year=2036), tick=True):
-        gone = housekeeping.let_old_things_go()
+        gone = housekeeping.let_old_things_of_all_spaces_go()
     assert gone["invoices"] == 1
     assert (gone["names"], count(PersonName)) == (1, 0)
     assert history.verify(alpha)[1] == []
@@ -96,11 +98,11 @@ def test_disconnected_space_is_deleted_after_its_grace_and_not_before(
     assert alpha.disconnected_at is not None
     assert housekeeping.deleted_at(alpha) == alpha.disconnected_at + timedelta(days=90)
     with time_machine.travel(utcnow() + timedelta(days=89), tick=True):
-        housekeeping.let_old_things_go()
+        housekeeping.let_old_things_of_all_spaces_go()
     assert count(InvoiceSync) == 1
     with time_machine.travel(utcnow() + timedelta(days=91), tick=True):
-        assert housekeeping.let_old_things_go()["spaces"] == 1
-        assert "spaces" not in housekeeping.let_old_things_go(), "once"
+        assert housekeeping.let_old_things_of_all_spaces_go()["spaces"] == 1
+        assert "spaces" not in housekeeping.let_old_things_of_all_spaces_go(), "once"
     assert count(InvoiceSync) == count(PersonName) == count(InboxEvent) == 0
     lines, breaks = history.verify(alpha)
     assert breaks == []
@@ -115,7 +117,7 @@ def test_space_whose_data_are_kept_is_not_deleted(remote: Remote, alpha: Space) 
     assert housekeeping.keep(alpha, True, actor="admin:u-owner")
     assert not housekeeping.keep(alpha, True, actor="admin:u-owner")
     with time_machine.travel(utcnow() + timedelta(days=400), tick=True):
-        housekeeping.let_old_things_go()
+        housekeeping.let_old_things_of_all_spaces_go()
     assert count(InvoiceSync) == 1
 
 
@@ -124,11 +126,13 @@ def test_upkeep_lets_old_things_go_once_a_day(
 ) -> None:
     calls: list[str] = []
     monkeypatch.setattr(
-        housekeeping, "let_old_things_go", lambda: calls.append(utcnow().date().isoformat()) or {}
+        housekeeping,
+        "let_old_things_of_all_spaces_go",
+        lambda: calls.append(utcnow().date().isoformat()) or {},
     )
     monkeypatch.setattr(upkeep, "TICK_SECONDS", 0)
-    monkeypatch.setattr(upkeep, "sweep", lambda: 0)
-    monkeypatch.setattr(upkeep, "tick", lambda: 0)
+    monkeypatch.setattr(upkeep, "sweep_all_spaces", lambda: 0)
+    monkeypatch.setattr(upkeep, "tick_all_spaces", lambda: 0)
     start = utcnow().replace(hour=12)
     with time_machine.travel(start, tick=False) as clock:
         hours = iter(range(60))

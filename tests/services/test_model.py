@@ -202,8 +202,8 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        upkeep.sweep()
-        upkeep.tick()
+        upkeep.sweep_all_spaces()
+        upkeep.tick_all_spaces()
 
     @rule()
     def night(self) -> None:
@@ -268,7 +268,7 @@ class Life(RuleBasedStateMachine):
         self.sides.loses_next_receipt = False
         for _ in range(60):
             self.time.shift(1900)
-            upkeep.sweep()
+            upkeep.sweep_all_spaces()
             self.work()
             catchup.catch_up(self.space_id)
             db.session.remove()

@@ -9,7 +9,7 @@ import pytest
 
 from portal.database import db
 from portal.models import Space, State
-from portal.services import connection, rehearsal, task_looks, task_runs, tasks
+from portal.services import connection, directory, rehearsal, task_looks, task_runs, tasks
 from portal.services.connection import SevdeskSettings
 from tests.services.conftest import (
     TOKEN,
@@ -192,7 +192,7 @@ def test_save_but_check_first_waits_until_it_is_switched_on(
     from tests.services.conftest import signin
 
     user_token = remote.user_token("owner")
-    space = signin.space_of(signin.sign_in(user_token), "alpha")
+    space = directory.all_spaces_of_address(signin.sign_in(user_token), "alpha")
     assert space is not None
     admin = admin_named("owner")
     settings = SevdeskSettings(TOKEN, None, 30)

@@ -14,7 +14,17 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted
 from portal.models import Budget, InboxEvent, InvoiceSync, Lease, Space, State, StateCount
-from portal.services import budgets, catchup, connection, locks, signin, upkeep, vault, webhooks
+from portal.services import (
+    budgets,
+    catchup,
+    connection,
+    directory,
+    locks,
+    signin,
+    upkeep,
+    vault,
+    webhooks,
+)
 from portal.services.connection import Choices, SettingsRefused, SevdeskSettings
 from portal.services.drain import drain
 from tests.services.conftest import (
@@ -61,7 +71,7 @@ def test_settings_that_do_not_fit_are_refused_and_nothing_is_saved(
 ) -> None:
     token = remote.user_token("owner")
     admin = signin.sign_in(token)
-    space = signin.space_of(admin, "alpha")
+    space = directory.all_spaces_of_address(admin, "alpha")
     assert space is not None
     with pytest.raises(SettingsRefused) as refused:
         connection.save_settings(space, settings_, admin=admin, user_token=token)
@@ -156,8 +166,8 @@ def test_what_is_due_without_an_alarm_gets_one(remote: Remote, alpha: Space) -> 
     announce(alpha, "created_invoice", "inv-404")
     alpha.wake_at = None
     db.session.commit()
-    assert upkeep.sweep() == 1
-    assert upkeep.tick() == 1
+    assert upkeep.sweep_all_spaces() == 1
+    assert upkeep.tick_all_spaces() == 1
 
 
 def test_the_same_hook_fifty_times_makes_one_row(remote: Remote, alpha: Space) -> None:

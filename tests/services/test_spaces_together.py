@@ -38,7 +38,7 @@ def test_the_overview_shows_a_persons_spaces_only_the_worst_first(
     sync(remote, alpha, debitor=LOST)
     sync(remote, alpha, debitor=XYZ, items=[line(code="Meeting")])
     sync(remote, beta, items=[line(code="Meeting")])
-    found = overview_all.overview(admin_named("owner"))
+    found = overview_all.all_spaces_overview(admin_named("owner"))
     assert [row.space.subdomain for row in found.rows] == ["alpha"]
     assert (found.synced, found.mismatched, found.failed) == (1, 1, 1)
     assert found.open_gross == Decimal("261.80")
@@ -53,7 +53,7 @@ def test_the_overview_shows_a_persons_spaces_only_the_worst_first(
     db.session.commit()
     remote.control("PATCH", "/cobot/users/owner", {"admin_of": ["s-a", "s-b"]})
     signin.sign_in(remote.user_token("owner"))
-    both = overview_all.overview(admin_named("owner"))
+    both = overview_all.all_spaces_overview(admin_named("owner"))
     assert both.causes[0].count == 2
     assert {space.subdomain for space in both.causes[0].spaces} == {"alpha", "beta"}
     assert both.open_gross == Decimal("523.60")

@@ -9,7 +9,8 @@ from jobs.backfill import work_on_tasks
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import Chart, Space, State, Task, TaskItem
-from portal.services import connection, heal, rehearsal, retention, task_runs, tasks
+from portal.services import connection, heal, rehearsal, retention, task_runs, task_upkeep, tasks
+from tests.conftest import by_id
 from tests.services.conftest import TOKEN, Remote, admin_named, line, row_of, sync, work
 from tests.services.looking import ended, items_of
 
@@ -18,7 +19,7 @@ XYZ = {"type": "memberships", "id": "mem-xyz"}
 
 def again(task: Task) -> Task:
     """Read a task anew: a job ends its session."""
-    found = db.session.get_one(Task, task.id, populate_existing=True)
+    found = by_id(Task, task.id)
     db.session.commit()
     return found
 
@@ -32,8 +33,8 @@ def test_a_begun_look_is_in_the_queue_and_a_lost_queue_loses_nothing(
     task = rehearsal.start(alpha, actor="admin:owner")
     assert queue.queue("backfill").count == 1
     queue.redis.flushdb()
-    assert tasks.wake_due() == 1
-    assert tasks.wake_due() == 0
+    assert task_upkeep.wake_due_in_all_spaces() == 1
+    assert task_upkeep.wake_due_in_all_spaces() == 0
     assert queue.queue("backfill").count == 1
     space_id = alpha.id
     work_on_tasks(space_id, "backfill")
@@ -77,11 +78,11 @@ def test_what_cannot_be_read_ends_the_task_with_a_word(remote: Remote, alpha: Sp
 def test_items_go_some_weeks_after_the_end_and_with_the_space(remote: Remote, alpha: Space) -> None:
     remote.invoice("alpha", number="1", items=[line()], debitor=XYZ)
     task = ended(rehearsal.start(alpha, actor="admin:owner"))
-    tasks.tidy()
+    task_upkeep.tidy_all_spaces()
     assert len(items_of(task)) == 1
     task.finished_at = utcnow() - timedelta(days=31)
     db.session.commit()
-    tasks.tidy()
+    task_upkeep.tidy_all_spaces()
     assert items_of(task) == {}
     connection.disconnect(alpha, admin=admin_named("owner"))
     retention.delete_space(alpha)
@@ -95,7 +96,7 @@ def test_spaces_with_something_to_heal_are_sent_to_it_every_few_minutes(
     made = sync(remote, alpha, debitor=XYZ, items=[line(code="Meeting")])
     queue = core().queue
     queue.redis.flushdb()
-    heal.send_to_heal(utcnow())
+    heal.send_all_spaces_to_heal(utcnow())
     assert queue.queue("backfill").count == 0
     remote.control(
         "POST",
@@ -106,7 +107,7 @@ def test_spaces_with_something_to_heal_are_sent_to_it_every_few_minutes(
     assert chart is not None
     chart.read_at = utcnow() - timedelta(minutes=6)
     db.session.commit()
-    heal.send_to_heal(utcnow())
+    heal.send_all_spaces_to_heal(utcnow())
     assert queue.queue("backfill").count == 1
     space_id = alpha.id
     heal_job(space_id, "backfill")

@@ -25,6 +25,7 @@ from portal.models import (
 )
 from portal.services import record
 from portal.views.protection import limiter
+from tests.conftest import by_id
 
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -153,7 +154,7 @@ def change(app: Flask) -> Callable[..., None]:
 
     def apply(invoice_id: int, state: State, **values: Any) -> None:
         with app.app_context():
-            row = db.session.get_one(InvoiceSync, invoice_id)
+            row = by_id(InvoiceSync, invoice_id)
             for field, value in values.items():
                 setattr(row, field, value)
             record.set_state(row, state)

@@ -60,7 +60,7 @@ def looked(space_id: int, kind: str, rows: list[Row], *, state: str = "ready") -
     db.session.add(task)
     db.session.flush()
     for place, row in enumerate(rows, start=1):
-        db.session.add(TaskItem(task_id=task.id, place=place, **row))
+        db.session.add(TaskItem(space_id=task.space_id, task_id=task.id, place=place, **row))
     db.session.commit()
     return task.id
 

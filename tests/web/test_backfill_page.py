@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from portal.database import db, utcnow
 from portal.models import HistoryLine, InvoiceSync, Space, State, Task, TaskItem
-from portal.services import record, tasks
+from portal.services import record, task_upkeep, tasks
+from tests.conftest import by_id
 from tests.web.conftest import NOON, Cast, csrf_of
 from tests.web.tasks import invoice_row, looked
 
@@ -57,7 +58,7 @@ def rehearsed(app: Flask, cast: Cast) -> int:
 def take_up(app: Flask, task_id: int, *states: State) -> None:
     """Take up the first items, as a worker does, and leave them in these states."""
     with app.app_context():
-        task = db.session.get_one(Task, task_id)
+        task = by_id(Task, task_id)
         for item, state in zip(tasks.items(task), states, strict=False):
             item.taken_at = utcnow()
             row = record.add_invoice(task.space_id, item.remote_id, announced_at=NOON)
@@ -172,7 +173,7 @@ def test_it_runs_is_paused_goes_on_and_ends_with_the_way_to_what_failed(
     page = press(f"{PAGE}/{rehearsed}/go-on")
     assert state_of(page) == "work-running"
     with app.app_context():
-        task = db.session.get_one(Task, rehearsed)
+        task = by_id(Task, rehearsed)
         waiting = db.session.scalars(
             select(InvoiceSync).where(InvoiceSync.state == State.WAITING)
         ).one()
@@ -259,9 +260,9 @@ def test_one_at_a_time(app: Flask, rehearsed: int, press: Callable[..., str]) ->
 def test_what_ended_long_ago_is_no_longer_shown(app: Flask, owner: FlaskClient, cast: Cast) -> None:
     with app.app_context():
         task_id = looked(cast.alpha, "backfill", [invoice_row("old", "known")], state="done")
-        db.session.get_one(Task, task_id).finished_at = utcnow() - timedelta(days=31)
+        by_id(Task, task_id).finished_at = utcnow() - timedelta(days=31)
         db.session.commit()
-        tasks.tidy()
+        task_upkeep.tidy_all_spaces()
         assert db.session.scalars(select(TaskItem)).all() == []
     assert 'id="task"' not in owner.get(PAGE).text
 
@@ -296,7 +297,7 @@ def test_strangers_get_404_everywhere_and_never_anothers_task(
         path = f"/spaces/beta/backfill/{wrong}/pause"
         assert stranger.post(path, data={"csrf_token": token}).status_code == 404
     with app.app_context():
-        assert db.session.get_one(Task, rehearsed).state == "ready"
+        assert by_id(Task, rehearsed).state == "ready"
 
 
 def test_the_page_reads_english_too(

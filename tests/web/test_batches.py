@@ -15,6 +15,7 @@ from sqlalchemy import select
 from portal.database import db
 from portal.models import Batch, InvoiceSync, Space, State
 from portal.services import batches, vault
+from tests.conftest import by_id
 from tests.web.conftest import TOKEN, Cast, csrf_of
 
 LOG = "/spaces/alpha/log"
@@ -248,7 +249,7 @@ def failed_ones(cast: Cast, add_invoice: Callable[..., int]) -> list[int]:
 
 def states(app: Flask, rows: list[int]) -> list[tuple[str, str | None]]:
     with app.app_context():
-        found = [db.session.get_one(InvoiceSync, row) for row in rows]
+        found = [by_id(InvoiceSync, row) for row in rows]
         return [(one.state, one.cause_code) for one in found]
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from portal.database import db, utcnow
 from portal.models import Chart, HistoryLine, InvoiceSync, Space, State
 from portal.services import vault
+from tests.conftest import by_id
 from tests.web.conftest import TOKEN, Cast, csrf_of
 
 LOG = "/spaces/alpha/log"
@@ -101,7 +102,7 @@ def test_check_reads_the_accounts_at_once_and_one_press_retries_what_is_repaired
     assert "2 Rechnungen werden jetzt erneut versucht." in part
     assert groups(part) == [("failed|account_missing|bar", "no", "1")]
     with app.app_context():
-        states = [db.session.get_one(InvoiceSync, row).state for row in made]
+        states = [by_id(InvoiceSync, row).state for row in made]
     assert states == [State.WAITING, State.WAITING, State.FAILED]
 
 
@@ -138,7 +139,7 @@ def test_what_is_no_group_to_be_retried_is_not(
     )
     assert "Hier gibt es nichts erneut zu versuchen." in post(owner, "/retry", key=key)
     with app.app_context():
-        assert db.session.get_one(InvoiceSync, row).state == State.FAILED
+        assert by_id(InvoiceSync, row).state == State.FAILED
 
 
 def test_receipts_without_contact_are_looked_at_again(
@@ -171,7 +172,7 @@ def test_receipts_without_contact_are_looked_at_again(
     part = post(owner, "/look-again", key="mismatched|contact_missing|4711")
     assert "1 geprüft, davon mit Kontakt: 1." in part
     with app.app_context():
-        assert db.session.get_one(InvoiceSync, row).state == State.SYNCED
+        assert by_id(InvoiceSync, row).state == State.SYNCED
 
 
 def poll_of(page: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from portal.database import Base, db, utcnow
 from portal.models import Admin, HistoryLine, LoginSession, PersonName, Space, SpaceAdmin
 from portal.services import exports, history, record, vault
+from tests.conftest import by_id
 from tests.web.conftest import Cast, csrf_of
 
 DATA = "/spaces/alpha/data"
@@ -175,7 +176,7 @@ def test_erased_name_does_not_come_back_with_the_next_invoice(
     erase = f"/spaces/alpha/people/{number}/erase"
     owner.post(erase, data={"csrf_token": csrf_of(owner, erase)})
     with app.app_context():
-        row = db.session.get_one(PersonName, number)
+        row = by_id(PersonName, number)
         again = record.name_person(planted.alpha, row.kind, row.remote_id, "Otto Groß")
         db.session.commit()
         db.session.refresh(row)

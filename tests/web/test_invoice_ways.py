@@ -14,6 +14,7 @@ from portal.database import db
 from portal.exchange import one_line
 from portal.models import InvoiceSync, Space, State
 from portal.services import record, vault
+from tests.conftest import by_id
 from tests.web.conftest import Cast
 
 PAGE = "/spaces/alpha/invoices/i-1"
@@ -171,7 +172,7 @@ def test_text_for_support_holds_codes_and_no_person(
     app: Flask, cast: Cast, owner: FlaskClient, invoice: int
 ) -> None:
     with app.app_context():
-        row = db.session.get_one(InvoiceSync, invoice)
+        row = by_id(InvoiceSync, invoice)
         record.note(
             cast.alpha, "sent", "later", invoice=row, status=503, request_id="r-9", attempt=2
         )
@@ -193,7 +194,7 @@ def test_time_line_says_attempt_duration_and_next_try(
 
     at = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
     with app.app_context():
-        row = db.session.get_one(InvoiceSync, invoice)
+        row = by_id(InvoiceSync, invoice)
         record.note(cast.alpha, "uploaded", "done", invoice=row, attempt=3, at=at)
         record.note(
             cast.alpha,

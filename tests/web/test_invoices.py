@@ -12,6 +12,7 @@ from portal.database import db, utcnow
 from portal.models import HistoryLine, InvoiceSync, LineCalls, State
 from portal.services import calls, record
 from portal.transport import Call, Exchanged
+from tests.conftest import by_id
 from tests.web.conftest import Cast, csrf_of
 
 PAGE = "/spaces/alpha/invoices/i-1"
@@ -40,7 +41,7 @@ def test_whole_history_is_there_newest_first(
 ) -> None:
     row_id = add_invoice(cast.alpha, cobot_invoice_id="i-1")
     with app.app_context():
-        row = db.session.get_one(InvoiceSync, row_id)
+        row = by_id(InvoiceSync, row_id)
         record.note(
             cast.alpha,
             "sending",
@@ -85,7 +86,7 @@ def test_retry_makes_a_failed_invoice_wait_and_names_the_person(
     assert answer.location == PAGE
     assert "Der neue Versuch läuft." in owner.get(PAGE).text
     with app.app_context():
-        row = db.session.get_one(InvoiceSync, row_id)
+        row = by_id(InvoiceSync, row_id)
         assert row.state == State.WAITING
         actors = [line.actor for line in db.session.query(HistoryLine).filter_by(step="retry")]
         assert actors == ["admin:u-owner"]
@@ -196,7 +197,7 @@ def test_taken_number_is_booked_anyway_only_by_a_persons_choice(
     assert 'data-state="waiting"' in answer.text
     assert "Entschieden, den Beleg trotzdem anzulegen" in answer.text
     with app.app_context():
-        assert db.session.get_one(InvoiceSync, row_id).beside_voucher_id
+        assert by_id(InvoiceSync, row_id).beside_voucher_id
 
 
 def test_calls_behind_a_line_are_shown_escaped_and_go_with_time(
@@ -205,7 +206,7 @@ def test_calls_behind_a_line_are_shown_escaped_and_go_with_time(
     row_id = add_invoice(cast.alpha, cobot_invoice_id="i-1")
     call = Call("sevdesk", "POST /Voucher/Factory/saveVoucher", "POST")
     with app.app_context():
-        row = db.session.get_one(InvoiceSync, row_id)
+        row = by_id(InvoiceSync, row_id)
         with calls.collecting():
             body = {"error": {"message": "<b>no</b>"}}
             calls.collect(Exchanged(call, 422, 0.42, "req-7", {"status": "100"}, body))
@@ -220,7 +221,7 @@ def test_calls_behind_a_line_are_shown_escaped_and_go_with_time(
     with app.app_context():
         db.session.query(LineCalls).one().at = utcnow() - timedelta(days=31)
         db.session.commit()
-        assert calls.forget_old_calls() == 1
+        assert calls.forget_old_calls_of_all_spaces() == 1
     assert "saveVoucher" not in owner.get(PAGE).text
 
 

@@ -15,6 +15,7 @@ from portal.database import db, utcnow
 from portal.models import MemberSync, State, Task, TaskItem
 from portal.services import tasks
 from portal.services.wording import MEMBER_REASONS
+from tests.conftest import by_id
 from tests.web.conftest import Cast, csrf_of
 from tests.web.tasks import looked, member_row
 
@@ -165,7 +166,7 @@ def test_pause_go_on_cancel_and_who_was_not_linked(
             if state == State.FAILED:
                 row.cause_code, row.cause_params = "contact_rejected", {"message": "Name fehlt"}
             db.session.add(row)
-        tasks.finish_work(db.session.get_one(Task, compared))
+        tasks.finish_work(by_id(Task, compared))
         db.session.commit()
     page = owner.get(PAGE).text
     assert 'data-task="work-done"' in page
@@ -223,4 +224,4 @@ def test_strangers_get_404_everywhere(
     path = f"/spaces/alpha/backfill/{compared}/cancel"
     assert owner.post(path, data={"csrf_token": own}).status_code == 404
     with app.app_context():
-        assert db.session.get_one(Task, compared).state == "ready"
+        assert by_id(Task, compared).state == "ready"

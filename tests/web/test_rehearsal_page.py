@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from portal.database import db, utcnow
 from portal.models import Task
-from portal.services import tasks
+from portal.services import task_upkeep
+from tests.conftest import by_id
 from tests.web.conftest import Cast, csrf_of
 from tests.web.tasks import Row, invoice_row, looked
 
@@ -157,9 +158,9 @@ def test_what_ended_long_ago_is_gone_and_an_unconnected_space_begins_nothing(
 ) -> None:
     with app.app_context():
         task_id = looked(cast.alpha, "rehearsal", found(), state="done")
-        db.session.get_one(Task, task_id).finished_at = utcnow() - timedelta(days=31)
+        by_id(Task, task_id).finished_at = utcnow() - timedelta(days=31)
         db.session.commit()
-        tasks.tidy()
+        task_upkeep.tidy_all_spaces()
     assert 'id="outcome"' not in owner.get(PAGE).text
     edit_space(cast.alpha, connected_at=None)
     owner.post(PAGE, data={"csrf_token": token, "days": "7"})

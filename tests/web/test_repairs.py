@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from portal.database import db
 from portal.models import DebtorLink, InvoiceSync, Space, State, Step
 from portal.services import vault
+from tests.conftest import by_id
 from tests.web.conftest import TOKEN, Cast, csrf_of
 
 PAGE = "/spaces/alpha/invoices/i-x"
@@ -85,7 +86,7 @@ def failed(cast: Cast, add_invoice: Callable[..., int]) -> int:
 
 def state_of(app: Flask, row: int) -> tuple[str, str | None]:
     with app.app_context():
-        invoice = db.session.get_one(InvoiceSync, row)
+        invoice = by_id(InvoiceSync, row)
         return invoice.state, invoice.cause_code
 
 

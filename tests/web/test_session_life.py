@@ -87,7 +87,7 @@ def test_upkeep_deletes_sessions_past_their_end(
     sign_in(cast.second)
     clock.shift(timedelta(hours=2))
     with app.app_context():
-        upkeep.sweep()
+        upkeep.sweep_all_spaces()
         [left] = db.session.scalars(select(LoginSession))
         assert left.admin_id == cast.second
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], 
         def log_page(*args: Any) -> Any:
             if not done:
                 done.append(True)
-                happens()
+                # Another request of another thread: what it enters and leaves is its own.
+                copy_context().run(happens)
             return real(*args)
 
         monkeypatch.setattr(log_service, "log_page", log_page)

@@ -15,6 +15,7 @@ from portal.errors import TemporaryError
 from portal.models import AccountMapping, HistoryLine, InvoiceSync, Space, SpaceAdmin, State
 from portal.services import charts, vault
 from portal.sevdesk.records import BookingAccount, CostCentre
+from tests.conftest import by_id
 from tests.web.conftest import TOKEN, Cast, csrf_of
 
 PAGE = "/spaces/alpha/setup"
@@ -166,7 +167,7 @@ def test_only_what_waited_for_it_is_tried_again(
 
     def state() -> str:
         with app.app_context():
-            return db.session.get_one(InvoiceSync, row).state
+            return by_id(InvoiceSync, row).state
 
     press(shown(owner), "due_after_days")
     assert state() == "failed"

@@ -577,6 +577,7 @@ def upgrade() -> None:
 
     op.create_table(
         "batch_item",
+        sa.Column("space_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "batch_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -602,12 +603,18 @@ def upgrade() -> None:
             name=op.f("fk_batch_item_invoice_id_invoice_sync"),
             ondelete="CASCADE",
         ),
+        sa.ForeignKeyConstraint(
+            ["space_id"],
+            ["space.id"],
+            name=op.f("fk_batch_item_space_id_space"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("batch_id", "invoice_id", name=op.f("pk_batch_item")),
     )
     with op.batch_alter_table("batch_item", schema=None) as batch_op:
         batch_op.create_index("ix_batch_item_invoice_id", ["invoice_id"], unique=False)
         batch_op.create_index(
-            "ix_batch_item_open", ["batch_id", "taken_at", "invoice_id"], unique=False
+            "ix_batch_item_open", ["space_id", "batch_id", "taken_at", "invoice_id"], unique=False
         )
 
     op.create_table(
@@ -724,6 +731,7 @@ def upgrade() -> None:
     op.create_table(
         "task_item",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("space_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("remote_id", sa.String(length=64), nullable=False),
@@ -738,11 +746,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["task_id"], ["task.id"], name=op.f("fk_task_item_task_id_task"), ondelete="CASCADE"
         ),
+        sa.ForeignKeyConstraint(
+            ["space_id"],
+            ["space.id"],
+            name=op.f("fk_task_item_space_id_space"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_item")),
-        sa.UniqueConstraint("task_id", "remote_id", name=op.f("uq_task_item_task_id_remote_id")),
+        sa.UniqueConstraint(
+            "space_id",
+            "task_id",
+            "remote_id",
+            name=op.f("uq_task_item_space_id_task_id_remote_id"),
+        ),
     )
     with op.batch_alter_table("task_item", schema=None) as batch_op:
-        batch_op.create_index("ix_task_item_open", ["task_id", "taken_at", "place"], unique=False)
+        batch_op.create_index(
+            "ix_task_item_open", ["space_id", "task_id", "taken_at", "place"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_task_item_task_id"), ["task_id"], unique=False)
 
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     for statement in SQLITE_TRIGGERS if is_sqlite else POSTGRESQL_TRIGGERS:

@@ -1,0 +1,59 @@
+"""Which space is meant: looked up before one is entered, so over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Row, func, select
+
+from portal.crypto import digest
+from portal.database import db
+from portal.models import Admin, Space, SpaceAdmin
+from portal.tenancy import all_spaces
+
+
+@all_spaces("which space a name means")
+def all_spaces_named(subdomain: str) -> Space | None:
+    """Return any space by its subdomain, for support and for commands."""
+    return db.session.scalar(select(Space).where(Space.subdomain == subdomain))
+
+
+@all_spaces("the list of all spaces")
+def all_spaces_by_name() -> Sequence[Space]:
+    """Return every space there is."""
+    return db.session.scalars(select(Space).order_by(Space.subdomain)).all()
+
+
+@all_spaces("which space an address means")
+def all_spaces_of_address(admin: Admin, subdomain: str) -> Space | None:
+    """Return a space this person administers; None for a stranger and for one that is not there."""
+    return db.session.scalar(
+        select(Space)
+        .join(SpaceAdmin, SpaceAdmin.space_id == Space.id)
+        .where(SpaceAdmin.admin_id == admin.id, Space.subdomain == subdomain)
+    )
+
+
+@all_spaces("which spaces are a person's")
+def all_spaces_of(admin: Admin) -> Sequence[Space]:
+    """Return the spaces this person administers, by name."""
+    query = (
+        select(Space)
+        .join(SpaceAdmin, SpaceAdmin.space_id == Space.id)
+        .where(SpaceAdmin.admin_id == admin.id)
+        .order_by(func.lower(Space.name), Space.id)
+    )
+    return db.session.scalars(query).all()
+
+
+@all_spaces("which space a hook is for")
+def all_spaces_of_hook(secret: str) -> Row[int, str, object] | None:
+    """Return id, subdomain and time of connection of the space with this hook secret.
+
+    The digest is looked up, not the secret: the time it takes tells nothing of it.
+    """
+    return db.session.execute(
+        select(Space.id, Space.subdomain, Space.connected_at).where(
+            Space.hook_digest == digest(secret)
+        )
+    ).one_or_none()
