@@ -28,6 +28,7 @@ PUBLIC = {
     "webhooks.receive",
     "health.alive",
     "health.ready",
+    "health.figures",
     "help.index",
     "privacy.index",
 }
