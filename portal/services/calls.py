@@ -57,7 +57,7 @@ def keep(line: HistoryLine) -> None:
     """Store what was called since the last line with this one. The caller commits."""
     if collected := g.get("calls"):
         db.session.add(
-            LineCalls(line_id=line.id, space_id=line.space_id, at=line.at, calls=list(collected))
+            LineCalls(line=line, space_id=line.space_id, at=line.at, calls=list(collected))
         )
         collected.clear()
 

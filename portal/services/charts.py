@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,50 +40,56 @@ def index_of(
 
     Raises RemoteError when they must be read and cannot be.
     """
-    chart = db.session.get(Chart, space.id, populate_existing=True)
     max_age = younger_than
     if max_age is None:
         max_age = timedelta(seconds=core().config.chart_max_age_seconds)
-    db.session.commit()
-    if chart is None or utcnow() - chart.read_at > max_age:
-        chart = _read(space, remotes)
-    return _index(space, chart)
+    kept = _kept(space)
+    if kept is None or utcnow() - kept.read_at > max_age:
+        _read(space, remotes)
+        kept = _kept(space)
+        assert kept is not None
+    return _index(space, kept)
 
 
 def last_index(space: Space) -> AccountIndex | None:
     """Return the booking accounts as last read, however long ago, without a call."""
-    chart = db.session.get(Chart, space.id, populate_existing=True)
-    db.session.commit()
-    return _index(space, chart) if chart is not None else None
+    kept = _kept(space)
+    return _index(space, kept) if kept is not None else None
 
 
 def may_heal(space: Space, code: str) -> bool:
     """Say whether reading the chart anew could change a refusal: once per space and 30 s."""
     if code not in CHART_CAUSES:
         return False
-    chart = db.session.get(Chart, space.id)
+    read_at = db.session.scalar(select(Chart.read_at).where(Chart.space_id == space.id))
     db.session.commit()
-    return chart is None or utcnow() - chart.read_at > READ_ANEW_AFTER
+    return read_at is None or utcnow() - read_at > READ_ANEW_AFTER
 
 
 def has_cost_centre(space: Space, remotes: Remotes) -> bool:
     """Say whether the space's cost centre still stands in sevdesk (asked every few minutes)."""
     if space.cost_centre_number is None:
         return True
-    chart = db.session.get(Chart, space.id)
+    found = db.session.execute(
+        select(Chart.cost_centre_found, Chart.cost_centre_read_at).where(Chart.space_id == space.id)
+    ).one_or_none()
     db.session.commit()
     max_age = timedelta(seconds=core().config.chart_max_age_seconds)
-    if chart is None:
+    if found is None:
         return True
-    if chart.cost_centre_read_at is None or utcnow() - chart.cost_centre_read_at > max_age:
-        found = {centre.id for centre in remotes.sevdesk.cost_centres()}
-        is_back = not chart.cost_centre_found and space.cost_centre_id in found
-        chart.cost_centre_found = space.cost_centre_id in found
-        chart.cost_centre_read_at = utcnow()
-        db.session.commit()
-        if is_back:
-            core().queue.heal(space.id)
-    return chart.cost_centre_found
+    was_found, read_at = found
+    if read_at is not None and utcnow() - read_at <= max_age:
+        return bool(was_found)
+    is_found = space.cost_centre_id in {one.id for one in remotes.sevdesk.cost_centres()}
+    db.session.execute(
+        update(Chart)
+        .where(Chart.space_id == space.id)
+        .values(cost_centre_found=is_found, cost_centre_read_at=utcnow())
+    )
+    db.session.commit()
+    if is_found and not was_found:
+        core().queue.heal(space.id)
+    return is_found
 
 
 def doubt(space: Space) -> None:
@@ -102,7 +109,30 @@ def forget(space: Space) -> None:
     core().chart_indexes.pop(space.id, None)
 
 
-def _read(space: Space, remotes: Remotes) -> Chart:
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept of a space's accounts but for themselves: there may be thousands."""
+
+    read_at: datetime
+    mappings: tuple[tuple[str, int], ...]
+
+
+def _kept(space: Space) -> _Kept | None:
+    rows = db.session.execute(
+        select(Chart.read_at, AccountMapping.code, AccountMapping.account_id)
+        .select_from(Chart)
+        .outerjoin(AccountMapping, AccountMapping.space_id == Chart.space_id)
+        .where(Chart.space_id == space.id)
+        .order_by(AccountMapping.code)
+    ).all()
+    db.session.commit()
+    if not rows:
+        return None
+    mappings = tuple((code, account_id) for _, code, account_id in rows if code is not None)
+    return _Kept(rows[0].read_at, mappings)
+
+
+def _read(space: Space, remotes: Remotes) -> None:
     accounts = [_to_json(account) for account in remotes.sevdesk.revenue_accounts()]
     now = utcnow()
     before = db.session.scalar(select(Chart.accounts).where(Chart.space_id == space.id))
@@ -117,33 +147,23 @@ def _read(space: Space, remotes: Remotes) -> Chart:
             change={"accounts": accounts, "read_at": now},
         )
     )
-    chart = db.session.get(Chart, space.id, populate_existing=True)
-    assert chart is not None
     db.session.commit()
     if is_changed:
         # Where invoices come all the time, the chart is never old enough for upkeep to look.
         core().queue.heal(space.id)
-    return chart
 
 
-def _index(space: Space, chart: Chart) -> AccountIndex:
-    rows = db.session.execute(
-        select(AccountMapping.code, AccountMapping.account_id)
-        .where(AccountMapping.space_id == space.id)
-        .order_by(AccountMapping.code)
-    ).all()
-    db.session.commit()
-    mappings = tuple((code, account_id) for code, account_id in rows)
-    kept = core().chart_indexes
-    cached = kept.get(space.id)
-    if cached is None or cached[:2] != (chart.read_at, mappings):
-        # Parsing thousands of accounts for every invoice would cost more than the invoice.
-        index = AccountIndex([_from_json(row) for row in chart.accounts], dict(mappings))
-        cached = (chart.read_at, mappings, index)
-        kept[space.id] = cached
-        if len(kept) > MOST_INDEXES:
-            kept.pop(next(iter(kept)))
-    found: AccountIndex = cached[2]
+def _index(space: Space, kept: _Kept) -> AccountIndex:
+    indexes = core().chart_indexes
+    cached = indexes.get(space.id)
+    if cached is None or cached[0] != kept:
+        accounts = db.session.scalar(select(Chart.accounts).where(Chart.space_id == space.id))
+        db.session.commit()
+        index = AccountIndex([_from_json(row) for row in accounts or ()], dict(kept.mappings))
+        cached = indexes[space.id] = (kept, index)
+        if len(indexes) > MOST_INDEXES:
+            indexes.pop(next(iter(indexes)))
+    found: AccountIndex = cached[1]
     return found
 
 

@@ -88,6 +88,7 @@ def _work_through(space_id: int, lock: Lock, seconds: float, only_urgent: bool) 
     if space is None or not space.is_connected:
         return None
     inbox.take_in(space_id)
+    db.session.commit()
     if not pauses.may_work(space):
         return space.probe_at
     try:
@@ -159,7 +160,6 @@ def _stop_if_disconnected(work: Work) -> None:
     """Leave when an admin disconnected or changed the space since this drain began."""
     token_key = work.space.sevdesk_token_key
     db.session.refresh(work.space)
-    db.session.commit()
     if not work.space.is_connected or work.space.sevdesk_token_key != token_key:
         raise LeaveSpace(utcnow())
     if work.space.is_paused:

@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 
-from sqlalchemy import select, update
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 
 from portal.database import db
 from portal.models import HistoryLine, InvoiceSync, MemberSync, Space
+from portal.services import space_row
 
 FIRST = hashlib.sha256(b"").hexdigest()
 """What the first line of a chain names as the hash before it."""
+
+
+MOST_HEADS = 2000
+_ENDS = "ends of chains"
+
+
+@dataclass
+class _Ends:
+    write: int
+    """The number of the last writing transaction in the space (portal.services.space_row)."""
+    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,18 +57,57 @@ def append(space_id: int, line: HistoryLine) -> None:
 
     The space's row is locked until then: two writers cannot take the same place.
     """
-    count(space_id, +1)
-    last = db.session.execute(
-        select(HistoryLine.number, HistoryLine.hash)
-        .where(HistoryLine.space_id == space_id, HistoryLine.chain == line.chain)
-        .order_by(HistoryLine.number.desc())
-        .limit(1)
-    ).one_or_none()
-    line.number = last.number + 1 if last else 1
-    line.previous_hash = last.hash if last else FIRST
+    heads = _heads(space_id)
+    space_row.add_line(space_id)
+    if line.chain not in heads:
+        heads[line.chain] = _head(space_id, line.chain)
+    number, before = heads[line.chain]
+    line.number = number + 1
+    line.previous_hash = before
     line.hash = hash_of(line)
+    heads[line.chain] = (line.number, line.hash)
     db.session.add(line)
-    db.session.flush()
+
+
+def _heads(space_id: int) -> dict[str, tuple[int, str]]:
+    """Return the ends of chains as this session knows them: of what it wrote last, and only while
+    nobody else wrote in the space since."""
+    kept: dict[int, _Ends] = db.session.info.setdefault(_ENDS, {})
+    now = space_row.write(space_id)
+    ends = kept.get(space_id)
+    if ends is None or now - ends.write > 1 or len(ends.heads) > MOST_HEADS:
+        ends = kept[space_id] = _Ends(now)
+    ends.write = now
+    return ends.heads
+
+
+def look_up(space_id: int, chains: Sequence[str]) -> None:
+    """Learn the ends of chains that are about to grow, all in one statement."""
+    heads = _heads(space_id)
+    found = db.session.execute(
+        select(HistoryLine.chain, HistoryLine.number, HistoryLine.hash)
+        .where(HistoryLine.space_id == space_id, HistoryLine.chain.in_(chains))
+        .order_by(HistoryLine.number)
+    )
+    heads |= dict.fromkeys(chains, (0, FIRST))
+    heads |= {chain: (number, before) for chain, number, before in found}
+
+
+def _head(space_id: int, chain: str) -> tuple[int, str]:
+    with db.session.no_autoflush:
+        last = db.session.execute(
+            select(HistoryLine.number, HistoryLine.hash)
+            .where(HistoryLine.space_id == space_id, HistoryLine.chain == chain)
+            .order_by(HistoryLine.number.desc())
+            .limit(1)
+        ).one_or_none()
+    return (last.number, last.hash) if last else (0, FIRST)
+
+
+@event.listens_for(db.session, "after_soft_rollback")
+def _forget(session: Session, _transaction: object) -> None:
+    """Forget what was not kept."""
+    session.info.pop(_ENDS, None)
 
 
 def count(space_id: int, by: int) -> None:

@@ -84,9 +84,12 @@ def _book(work: Work, row: InvoiceSync) -> None:
     if parked is None:
         return
     plan = _plan(work, row, parked.invoice)
-    if plan is None or _waits_for_member(work, row):
+    if plan is None:
         return
-    parked.contact = parked.contact or _contact(work, row, parked.invoice)
+    link, member = _debtor_of(row)
+    if _waits_for_member(work, row, member):
+        return
+    parked.contact = parked.contact or _contact(work, row, parked.invoice, link, member)
     contact_id, no_contact = parked.contact
     supplier = supplier_name(parked.invoice)
     if not parked.has_looked:
@@ -123,6 +126,13 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
         _skip(row, Cause("not_of_this_space"))
         work.commit(Edge.SKIPPED)
         return None
+    debtor = invoice.debtor
+    person_id = record.name_person(
+        row.space_id,
+        debtor.kind if debtor else "invoices",
+        debtor.id if debtor else row.cobot_invoice_id,
+        supplier_name(invoice),
+    )
     if row.changed_in_cobot != "deleted_invoice":
         row.changed_in_cobot = None  # what was changed before is what has just been read
     row.number = invoice.number
@@ -130,14 +140,9 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
     row.customer_number = invoice.customer_number
     row.gross = to_cents(invoice.gross)
     row.currency = invoice.currency
-    row.debtor_kind = invoice.debtor.kind if invoice.debtor else None
-    row.debtor_id = invoice.debtor.id if invoice.debtor else None
-    row.person_id = record.name_person(
-        row.space_id,
-        row.debtor_kind or "invoices",
-        row.debtor_id or row.cobot_invoice_id,
-        supplier_name(invoice),
-    )
+    row.debtor_kind = debtor.kind if debtor else None
+    row.debtor_id = debtor.id if debtor else None
+    row.person_id = person_id
     if row.step == Step.NONE:
         row.step = Step.FETCHED
         note_row(
@@ -231,16 +236,31 @@ def _member_of(space_id: int, kind: str | None, remote_id: str | None) -> Member
     )
 
 
-def _waits_for_member(work: Work, row: InvoiceSync) -> bool:
-    """Let a new member become a contact first; a failed write-back of the number holds nobody."""
+def _debtor_of(row: InvoiceSync) -> tuple[str | None, MemberSync | None]:
+    """Return the contact that an admin chose for who pays, and the member they are. Commits."""
+    if row.debtor_kind is None:
+        db.session.commit()
+        return None, None
+    link = db.session.scalar(
+        select(DebtorLink.contact_id).where(
+            DebtorLink.space_id == row.space_id,
+            DebtorLink.debtor_kind == row.debtor_kind,
+            DebtorLink.debtor_id == row.debtor_id,
+        )
+    )
     member = _member_of(row.space_id, row.debtor_kind, row.debtor_id)
+    db.session.commit()
+    return link, member
+
+
+def _waits_for_member(work: Work, row: InvoiceSync, member: MemberSync | None) -> bool:
+    """Let a new member become a contact first; a failed write-back of the number holds nobody."""
     is_coming = (
         member is not None
         and member.contact_id is None
         and member.state in (State.WAITING, State.SENDING, State.UNKNOWN)
     )
     if not is_coming or row.member_waits >= MEMBER_WAITS:
-        db.session.commit()
         return False
     row.member_waits += 1
     row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
@@ -251,21 +271,14 @@ def _waits_for_member(work: Work, row: InvoiceSync) -> bool:
     return True
 
 
-def _contact(work: Work, row: InvoiceSync, invoice: Invoice) -> tuple[str | None, Cause | None]:
+def _contact(
+    work: Work,
+    row: InvoiceSync,
+    invoice: Invoice,
+    link: str | None,
+    member: MemberSync | None,
+) -> tuple[str | None, Cause | None]:
     """Return the invoice's contact, or None and why."""
-    space_id = work.space.id
-    link: str | None = None
-    member: MemberSync | None = None
-    if invoice.debtor is not None:
-        link = db.session.scalar(
-            select(DebtorLink.contact_id).where(
-                DebtorLink.space_id == space_id,
-                DebtorLink.debtor_kind == invoice.debtor.kind,
-                DebtorLink.debtor_id == invoice.debtor.id,
-            )
-        )
-        member = _member_of(space_id, invoice.debtor.kind, invoice.debtor.id)
-    db.session.commit()
     linked = (
         MemberLink(member.contact_id, member.number_written, member.number_before)
         if member is not None and member.contact_id is not None

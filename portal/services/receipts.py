@@ -239,7 +239,8 @@ def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> 
     if not row.has_import_tag:
         work.remotes.sevdesk.tag(row.sevdesk_voucher_id, IMPORT_TAG)
         row.has_import_tag = True
-        work.commit(Edge.IMPORT_TAGGED)
+        if row.is_mismatch:
+            work.commit(Edge.IMPORT_TAGGED)
     if row.is_mismatch and not row.has_mismatch_tag:
         work.remotes.sevdesk.tag(row.sevdesk_voucher_id, MISMATCH_TAG)
         row.has_mismatch_tag = True

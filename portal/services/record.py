@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +16,24 @@ from portal.models import (
     InvoiceSync,
     MemberSync,
     PersonName,
-    Space,
     State,
     StateCount,
 )
 from portal.models.invoice import IN_WORK
-from portal.services import calls, history
+from portal.services import calls, history, space_row
 from portal.services.prefixes import folded, folded_last
 
 PORTAL = "portal"
 COBOT = "cobot"
+
+
+@dataclass(frozen=True)
+class NewInvoice:
+    """An invoice that Cobot told us of; `request_id` is that of the webhook, if it was one."""
+
+    cobot_invoice_id: str
+    announced_at: datetime
+    request_id: str | None
 
 
 def note(
@@ -57,16 +67,6 @@ def note(
         calls.keep(line)
 
 
-def lock_space(space_id: int) -> None:
-    """Hold the space's row until the commit: whoever writes in a space takes it first."""
-    db.session.execute(
-        update(Space)
-        .where(Space.id == space_id)
-        .values(sequence=Space.sequence)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def touch(invoice: InvoiceSync) -> None:
     """Give the row the space's next sequence number, so that open logs see that it changed.
 
@@ -77,13 +77,7 @@ def touch(invoice: InvoiceSync) -> None:
 
 def touch_space(space_id: int) -> int:
     """Count a change of what the log shows beside its rows; return the space's new count."""
-    return db.session.execute(
-        update(Space)
-        .where(Space.id == space_id)
-        .values(sequence=Space.sequence + 1)
-        .returning(Space.sequence)
-        .execution_options(synchronize_session=False)
-    ).scalar_one()
+    return space_row.write(space_id)
 
 
 def set_state(invoice: InvoiceSync, state: State) -> None:
@@ -93,26 +87,36 @@ def set_state(invoice: InvoiceSync, state: State) -> None:
         invoice.is_urgent = False
     if invoice.state == state:
         return
-    _count(invoice.space_id, State(invoice.state), -1)
-    _count(invoice.space_id, state, +1)
+    count(invoice.space_id, {State(invoice.state): -1, state: +1})
     invoice.state = state
 
 
 def add_invoice(space_id: int, cobot_invoice_id: str, *, announced_at: datetime) -> InvoiceSync:
     """Add the row of an invoice that we did not know, due at once. The caller commits."""
-    lock_space(space_id)
-    invoice = InvoiceSync(
-        space_id=space_id,
-        cobot_invoice_id=cobot_invoice_id,
-        announced_at=announced_at,
-        next_try_at=utcnow(),
-        request_id=request_id(),
-    )
-    db.session.add(invoice)
+    return add_invoices(space_id, [NewInvoice(cobot_invoice_id, announced_at, request_id())])[0]
+
+
+def add_invoices(space_id: int, announced: Sequence[NewInvoice]) -> list[InvoiceSync]:
+    """Add the rows of invoices that we did not know, due at once. The caller commits."""
+    if not announced:
+        return []
+    number = space_row.write(space_id)
+    added = [
+        InvoiceSync(
+            space_id=space_id,
+            cobot_invoice_id=one.cobot_invoice_id,
+            announced_at=one.announced_at,
+            next_try_at=utcnow(),
+            request_id=one.request_id,
+            sequence=number,
+        )
+        for one in announced
+    ]
+    db.session.add_all(added)
     db.session.flush()
-    touch(invoice)
-    _count(space_id, State.WAITING, +1)
-    return invoice
+    history.look_up(space_id, [history.chain_name(space_id, one, None) for one in added])
+    count(space_id, {State.WAITING: len(added)})
+    return added
 
 
 def add_member(
@@ -143,7 +147,7 @@ def add_member(
 
 def uncount(invoice: InvoiceSync) -> None:
     """Take an invoice that is being deleted out of the counts. The caller commits."""
-    _count(invoice.space_id, State(invoice.state), -1)
+    count(invoice.space_id, {State(invoice.state): -1})
 
 
 def name_person(space_id: int, kind: str, remote_id: str, name: str | None) -> int:
@@ -167,14 +171,20 @@ def name_person(space_id: int, kind: str, remote_id: str, name: str | None) -> i
     return int(db.session.execute(statement).scalar_one())
 
 
-def _count(space_id: int, state: State, by: int) -> None:
-    changed = db.session.execute(
-        update(StateCount)
-        .where(StateCount.space_id == space_id, StateCount.state == state)
-        .values(invoices=StateCount.invoices + by)
-        .execution_options(synchronize_session=False)
-    )
-    if changed.rowcount == 0:  # type: ignore[attr-defined]
-        db.session.execute(
-            insert(StateCount).values(space_id=space_id, state=state, invoices=max(by, 0))
-        )
+def count(space_id: int, changes: Mapping[State, int]) -> None:
+    """Count invoices into states and out of them, in one statement. The caller commits."""
+    with db.session.no_autoflush:
+        changed = db.session.scalars(
+            update(StateCount)
+            .where(StateCount.space_id == space_id, StateCount.state.in_(list(changes)))
+            .values(invoices=StateCount.invoices + case(changes, value=StateCount.state, else_=0))
+            .returning(StateCount.state)
+            .execution_options(synchronize_session=False)
+        ).all()
+    missing = [
+        {"space_id": space_id, "state": state, "invoices": max(by, 0)}
+        for state, by in changes.items()
+        if state not in changed
+    ]
+    if missing:
+        db.session.execute(insert(StateCount), missing)
