@@ -22,6 +22,7 @@ from portal.views import (
     appearance,
     backfill,
     batches,
+    bundles,
     causes,
     copying,
     data,
@@ -95,6 +96,7 @@ def create_app(config: Config | None = None) -> Flask:
     register_access(app)
     register_protection(app)
     register_filters(app)
+    bundles.register_bundles(app)
     errors.register_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -123,7 +125,9 @@ def _for_all_templates() -> dict[str, Any]:
 def asset(filename: str) -> str:
     """Return the address of a static file; it changes with the file, so it may be kept a year."""
     folder = Path(str(current_app.static_folder))
-    return url_for("static", filename=filename, v=_version(folder / filename))
+    is_bundle = filename in bundles.BUNDLES
+    version = bundles.bundle(folder, filename).version if is_bundle else _version(folder / filename)
+    return url_for("static", filename=filename, v=version)
 
 
 @lru_cache
