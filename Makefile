@@ -94,9 +94,9 @@ faults: setup ## all forty faults on SQLite and PostgreSQL; writes docs/faults.m
 	-FAULTS_RESULTS=var/faults-postgres.json tools/with-postgres.sh $(FAULTS) faults $(ARGS)
 	@$(PY) -m tests.faults.report var/faults-sqlite.json var/faults-postgres.json
 
-bench: setup ## the ten measurements; ROWS=1,5 ROUNDS=5 SCALE=small, see docs/performance.md
+bench: setup ## the ten measurements; ROWS=1,5 ROUNDS=5 SCALE=small WRITE=1, see docs/performance.md
 	@DURABLE=1 tools/with-postgres.sh $(PY) -m tests.bench --rounds $(ROUNDS) --scale $(SCALE) \
-		$(if $(ROWS),--rows $(ROWS))
+		$(if $(ROWS),--rows $(ROWS)) $(if $(WRITE),--write)
 
 protections: setup ## take each protection of docs/security.md away and see its test fail; ROWS=text
 	@ROWS="$(ROWS)" tools/with-postgres.sh $(PY) -m tests.protections

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from flask import Flask, current_app, g, request, session, url_for
+from flask_babel import get_translations
 
 from portal.cli import register_commands
 from portal.config import Config
@@ -102,8 +103,21 @@ def create_app(config: Config | None = None) -> Flask:
         app.register_blueprint(blueprint)
     register_commands(app)
     app.context_processor(_for_all_templates)
+    # A page of the log asks for five hundred texts: the catalogue is looked up once a page.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: _catalogue().ugettext(text),
+        ngettext=lambda one, many, count: _catalogue().ungettext(one, many, count),
+        newstyle=True,
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     return app
+
+
+def _catalogue() -> Any:
+    """Return the texts in the language of this request."""
+    if "catalogue" not in g:
+        g.catalogue = get_translations()
+    return g.catalogue
 
 
 def _for_all_templates() -> dict[str, Any]:

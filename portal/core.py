@@ -36,6 +36,8 @@ class Core:
     counters: Counters
     chart_indexes: dict[int, Any] = field(default_factory=dict)
     """Booking accounts of a space, ready for matching (portal.services.charts)."""
+    open_groups: dict[int, Any] = field(default_factory=dict)
+    """What holds the invoices of a space back, and its last change then (portal.services.heal)."""
     parked: dict[tuple[int, str], Any] = field(default_factory=dict)
     """What was just read of an invoice that waits for our budget (portal.services.work)."""
     country_ids: dict[str, dict[str, str | None]] = field(default_factory=dict)

@@ -48,6 +48,9 @@ STATES = ", ".join(f"'{state}'" for state in State)
 STEPS = ", ".join(f"'{step}'" for step in Step)
 IN_WORK = (State.WAITING, State.SENDING, State.UNKNOWN)
 """States that end by themselves."""
+FORGOTTEN = (
+    f"state IN ({', '.join(repr(state.value) for state in IN_WORK)}) AND next_try_at IS NULL"
+)
 
 
 class InvoiceSync(Base):
@@ -95,6 +98,13 @@ class InvoiceSync(Base):
         ),
         Index("ix_invoice_sync_any_id", "cobot_invoice_id"),
         Index("ix_invoice_sync_any_request", "request_id"),
+        # For upkeep, which finds what was left without a time: never anything, so it is empty.
+        Index(
+            "ix_invoice_sync_forgotten",
+            "id",
+            postgresql_where=text(FORGOTTEN),
+            sqlite_where=text(FORGOTTEN),
+        ),
         Index(
             "ix_invoice_sync_due",
             "space_id",

@@ -13,11 +13,14 @@ from portal.database import db
 from portal.models import Batch, Chart, Space, State
 from portal.money import ZERO
 from portal.services import batches, charts, heal
+from portal.services.groups import until_a_change
 from portal.services.heal import CauseGroup
 
 MANY = 3
 """A cause of so many invoices stands in sight at once; one that is repaired does so at any rate."""
 MOST_IN_SIGHT = 4
+MOST_FOLDED = 20
+"""Of each kind; what is repaired in the order of its money leads there soon enough."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class CauseBar:
     checked_at: datetime | None
     """When sevdesk's booking accounts were read last; None where they are to be read anew."""
     batch: Batch | None
+    most: int = MOST_FOLDED
+    """So many of each fold are shown."""
 
     @property
     def _groups(self) -> Sequence[CauseGroup]:
@@ -68,7 +73,8 @@ def bar_of(space: Space, *, anew: bool = False) -> CauseBar:
 
     Raises RemoteError only with `anew`.
     """
-    found = heal.groups(space, anew=anew)
+    counted = until_a_change(space, lambda: heal.groups_of([space.id]).get(space.id, []))
+    found = heal.groups(space, anew=anew, counted=counted)
     failed = [group for group in found if group.state == State.FAILED]
     # What one press heals comes first; within that the most money, as heal sorts.
     failed.sort(key=lambda group: group.is_gone is not True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from portal.core import core
+from portal.models import Space
 from portal.sync.accounts import fold_name
 
+Found = TypeVar("Found")
+
+MOST_KEPT = 500
 PARAMS_OF_CAUSE: Mapping[str, tuple[str, ...]] = {
     "account_missing": ("code",),
     "account_ambiguous": ("code",),
@@ -34,3 +39,17 @@ def group_params(code: str | None, params: Mapping[str, Any]) -> tuple[str, dict
     if names == ("code",):
         values = [fold_name(value) for value in values]
     return "|".join(values), shown
+
+
+def until_a_change(space: Space, read: Callable[[], Found]) -> Found:
+    """Return what was read of a space's open invoices, read anew only after a change in the space.
+
+    Counting them for every look would cost more the more receipts without contact there are.
+    """
+    kept = core().open_groups
+    if space.id not in kept or kept[space.id][0] != space.sequence:
+        kept[space.id] = (space.sequence, read())
+        if len(kept) > MOST_KEPT:
+            kept.pop(next(iter(kept)))
+    found: Found = kept[space.id][1]
+    return found

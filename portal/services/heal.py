@@ -66,13 +66,15 @@ class CauseGroup:
         )
 
 
-def groups(space: Space, *, anew: bool = False) -> list[CauseGroup]:
+def groups(
+    space: Space, *, anew: bool = False, counted: Sequence[CauseGroup] | None = None
+) -> list[CauseGroup]:
     """Return the causes of all open invoices of a space, most money first.
 
-    `anew` reads sevdesk's chart now ("Neu prüfen"); else what was last read counts, without a
-    call. Raises RemoteError only with `anew`.
+    `anew` reads sevdesk's chart now ("Neu prüfen"), and only then RemoteError is raised; else what
+    was last read counts. `counted` is what `groups_of` said, where somebody kept it.
     """
-    found = groups_of([space.id]).get(space.id, [])
+    found = groups_of([space.id]).get(space.id, []) if counted is None else counted
     index = _index(space, anew=anew)
     has_centre = _has_cost_centre(space, anew=anew)
     return [

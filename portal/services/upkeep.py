@@ -10,13 +10,13 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
-from portal.models.invoice import IN_WORK
+from portal.models.invoice import FORGOTTEN
 from portal.services import heal, health, housekeeping, task_upkeep
 from portal.services.calls import forget_old_calls_of_all_spaces
 from portal.services.drain import queue_for
@@ -97,10 +97,11 @@ def _alarm_forgotten(now: datetime) -> int:
         return exists().where(model.space_id == Space.id, model.next_try_at <= now)
 
     # Nothing that ends by itself may be without a time; should it ever be, it is found here.
+    # Written out, so that the index of just these rows is used.
     for model in (MemberSync, InvoiceSync):
         db.session.execute(
             update(model)
-            .where(model.state.in_(IN_WORK), model.next_try_at.is_(None))
+            .where(text(FORGOTTEN))
             .values(next_try_at=now)
             .execution_options(synchronize_session=False)
         )

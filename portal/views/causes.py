@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.crypto import SealBroken
+from portal.database import db
 from portal.errors import RemoteError
 from portal.filters import cause_text
 from portal.models import Space
@@ -82,5 +83,7 @@ def _answer(space: Space, said: str, bar: CauseBar | None = None) -> ResponseRet
     if not is_fragment():
         flash(said)
         return redirect(url_for("log.index", subdomain=space.subdomain), 303)
-    bar = bar or cause_bar.bar_of(space)
+    if bar is None:
+        db.session.refresh(space)  # what was pressed may have changed it
+        bar = cause_bar.bar_of(space)
     return render_template("log/_groups.html", space=space, bar=bar, said=said)

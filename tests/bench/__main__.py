@@ -1,7 +1,8 @@
 """Measure, print a table, write var/bench.json and the figures of docs/performance.md.
 
-`python -m tests.bench [--rows 1,5] [--rounds 5] [--scale whole|small]`; docs/performance.md is
-written only by a whole run of all rows, or with --write.
+`python -m tests.bench [--rows 1,5] [--rounds 5] [--scale whole|small]`. Each row is written down as
+soon as it is measured; rows that are not measured now keep what stands in var/bench.json.
+docs/performance.md is written by a whole run of all rows, or with --write.
 """
 
 from __future__ import annotations
@@ -48,21 +49,22 @@ def main() -> int:
     asked = _arguments()
     rows = sorted({int(row) for row in asked.rows.split(",")}) if asked.rows else sorted(ROWS)
     run = Run(asked.rounds, asked.scale == "small", lambda said: print(said, flush=True))
-    facts = machine.facts(os.environ.get("TEST_DATABASE_URL"))
-    started = time.monotonic()
+    said = report.Said(machine.facts(os.environ.get("TEST_DATABASE_URL")))
     figures: list[Figure] = []
     for row in rows:
         began = time.monotonic()
         run.tell(f"row {row} ...")
+        found = []
         for figure in ROWS[row](run):
-            figures.append(figure)
+            found.append(figure)
             run.tell(f"  {report.plain(figure)}")
-        run.tell(f"  ({time.monotonic() - began:.0f} s)")
-    seconds = time.monotonic() - started
-    said = report.write_json(figures, facts, seconds, rounds=run.rounds, scale=asked.scale)
+        figures += found
+        seconds = time.monotonic() - began
+        said.keep(row, found, seconds, rounds=run.rounds, scale=asked.scale)
+        run.tell(f"  ({seconds:.0f} s)")
     if asked.write or (rows == sorted(ROWS) and not run.is_small):
-        report.write_page()
-    print("", report.table(said["figures"]), "", sep="\n")
+        said.write_page()
+    print("", report.table([figure.to_json() for figure in figures]), "", sep="\n")
     broken = [figure for figure in figures if figure.is_broken]
     for figure in broken:
         print(f"too many: {report.plain(figure)}", file=sys.stderr)

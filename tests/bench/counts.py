@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from tests.bench.figures import Figure, Goal
 from tests.bench.places import Place
 from tests.bench.run import Run
+from tests.browserless import Form
 from tests.e2e.worlds import line, member, unknown
 from tests.stack import Json
 
 SPACE = "zaehlwerk"
 SEVERAL = 5
-FRESH, MISMATCH, BLOCKED, MEMBER = 6, 8, 2, 10
+LISTS = ("/invoices", "/Contact", "/forRevenue", "/CostCenter")
+"""Read once for many invoices."""
+FRESH, MISMATCH, BLOCKED, BACKFILL, MEMBER = 6, 8, 2, 5, 10
 
 
 def measure(run: Run) -> Iterator[Figure]:
@@ -36,6 +39,7 @@ def measure(run: Run) -> Iterator[Figure]:
             goal=Goal(1),
             is_count=True,
         )
+        yield _figure("an invoice of a backfill", [counting.backfill("old", SEVERAL)], BACKFILL)
         yield _figure("a new member", [counting.member("mem-new")], MEMBER)
 
 
@@ -77,6 +81,24 @@ class Counting:
             charts += reads
             found.append(float(len(calls) - reads))
         return found, charts
+
+    def backfill(self, prefix: str, count: int) -> float:
+        """Return the calls for each invoice of a backfill, apart from the lists for all of them."""
+        self._place.issue(SPACE, count, prefix, invoiceDate="2025-05-01")
+        path, person = f"/spaces/{SPACE}/backfill", self._place.person()
+        days = {"from_date": "2025-05-01", "to_date": "2025-05-01"}
+        person.submit(person.get(path).form(path), **days)
+
+        def start() -> list[Form]:
+            return [one for one in person.get(path).forms() if one.action.endswith("/start")]
+
+        self._wait(start)
+        mark, done = self._place.last_call(), self._place.finished()
+        person.submit(start()[0])
+        self._wait(lambda: self._place.finished() >= done + count)
+        calls = self._calls(mark)
+        lists = [call for call in calls if call["path"].endswith(LISTS)]
+        return (len(calls) - len(lists)) / count
 
     def member(self, member_id: str) -> float:
         """Return the calls of a member who becomes a contact with address and e-mail."""

@@ -82,6 +82,7 @@ class Filler:
             cents="(100 + g % 90000)" if is_sqlite else "(100 + g % 90000) / 100.0",
             json="" if is_sqlite else "::json",
             mismatch="(g / 10 % 100 < 2)",
+            failed=f"(g / 10 % 500 = 77 AND g % 10 < {BIG_SHARE})",
             big=self._big,
             others=lowest["n"] or 0,
             people=people["n"] or 0,
@@ -150,12 +151,12 @@ VALUES = """
     'f-' || g, 'R-' || g, {day}, 'K' || (g / 10 % 5000),
     CASE WHEN g % 10 < {BIG_SHARE} THEN {people} + g % {PEOPLE} END,
     {cents}, 'EUR', '[]'{json},
-    CASE WHEN {mismatch} THEN 'mismatched' WHEN g / 10 % 500 = 77 THEN 'failed' ELSE 'synced' END,
-    CASE WHEN g / 10 % 500 = 77 THEN 'fetched' ELSE 'tagged' END,
-    CASE WHEN {mismatch} THEN 'contact_missing' WHEN g / 10 % 500 = 77 THEN 'account_missing' END,
+    CASE WHEN {mismatch} THEN 'mismatched' WHEN {failed} THEN 'failed' ELSE 'synced' END,
+    CASE WHEN {failed} THEN 'fetched' ELSE 'tagged' END,
+    CASE WHEN {mismatch} THEN 'contact_missing' WHEN {failed} THEN 'account_missing' END,
     CASE WHEN {mismatch} THEN '{{"number": "K' || (g / 10 % 5000) || '"}}'
-         WHEN g / 10 % 500 = 77 THEN '{{"code": "Konto ' || (g % 7) || '"}}' ELSE '{{}}' END{json},
+         WHEN {failed} THEN '{{"code": "Konto ' || (g % 7) || '"}}' ELSE '{{}}' END{json},
     0, 0, 0, {no}, {no}, 'c' || (g % 10 < {BIG_SHARE}),
-    CASE WHEN g / 10 % 500 <> 77 OR {mismatch} THEN 'v-' || g END, {cents}, {no},
+    CASE WHEN NOT {failed} OR {mismatch} THEN 'v-' || g END, {cents}, {no},
     {mismatch}, {yes}, {no}, 0, {now}, {now}, g
 """

@@ -21,7 +21,6 @@ def facts(server: str | None) -> dict[str, Any]:
         "processor": _processor(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
-        "load_before": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "postgresql": _postgresql(server),
         "sqlite": sqlite3.sqlite_version,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,30 +40,48 @@ def table(figures: Sequence[Json]) -> str:
     return "\n".join(lines)
 
 
-def write_json(
-    figures: Sequence[Figure], facts: Json, seconds: float, *, rounds: int, scale: str
-) -> Json:
-    """Write var/bench.json: every round of every figure, and what it was measured on."""
-    said = {
-        "machine": facts,
-        "rounds": rounds,
-        "scale": scale,
-        "seconds": round(seconds),
-        "figures": [figure.to_json() for figure in figures],
-    }
-    JSON.parent.mkdir(exist_ok=True)
-    JSON.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return said
+class Said:
+    """What was measured, row by row: var/bench.json, and the page made from it."""
 
+    def __init__(self, facts: Json) -> None:
+        before = json.loads(JSON.read_text(encoding="utf-8")) if JSON.exists() else {}
+        self._all: Json = {"machine": facts, "rows": before.get("rows", {})}
 
-def write_page() -> None:
-    """Put the figures of var/bench.json into docs/performance.md, between its marks."""
-    said = json.loads(JSON.read_text(encoding="utf-8"))
-    parts = (BEGIN, _about(said), table(said["figures"]), _reached(said["figures"]), END)
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(before + "\n\n".join(parts) + after, encoding="utf-8")
+    def keep(
+        self, row: int, figures: Sequence[Figure], seconds: float, *, rounds: int, scale: str
+    ) -> None:
+        """Write a row down, with the load of the machine while it was measured."""
+        self._all["rows"][str(row)] = {
+            "measured": datetime.now(UTC).isoformat(timespec="minutes"),
+            "rounds": rounds,
+            "scale": scale,
+            "seconds": round(seconds),
+            "load": round(os.getloadavg()[1], 1),
+            "figures": [figure.to_json() for figure in figures],
+        }
+        JSON.parent.mkdir(exist_ok=True)
+        text = json.dumps(self._all, indent=1, ensure_ascii=False)
+        JSON.write_text(f"{text}\n", encoding="utf-8")
+
+    def write_page(self) -> None:
+        """Put the figures into docs/performance.md, between its marks."""
+        rows = sorted(self._all["rows"].items(), key=lambda row: int(row[0]))
+        figures = [figure for _, row in rows for figure in row["figures"]]
+        runs = [
+            f"| {number} | {row['measured']} | {row['rounds']} | {row['scale']} |"
+            f" {row['seconds']} | {row['load']} |"
+            for number, row in rows
+        ]
+        head = (
+            "| # | measured (UTC) | rounds | sizes | seconds | load |",
+            "|---|---|---|---|---|---|",
+        )
+        parts = (BEGIN, _about(self._all), table(figures), _reached(figures))
+        body = "\n\n".join((*parts, "\n".join((*head, *runs)), END))
+        page = PAGE.read_text(encoding="utf-8")
+        before, _, rest = page.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        PAGE.write_text(f"{before}{body}{after}", encoding="utf-8")
 
 
 def _line(figure: Json) -> str:
@@ -84,9 +104,9 @@ def _about(said: Json) -> str:
     versions = ", ".join(f"{name} {facts[name]}" for name in names if facts.get(name))
     return (
         f"{facts['cores']} cores ({facts['processor']}), {facts['memory_gb']} GB,"
-        f" {facts['system']}; Python {facts['python']}, {versions}. {said['rounds']} rounds each,"
-        f" sizes: {said['scale']}; the run took {said['seconds'] / 60:.0f} minutes, the load of"
-        f" the machine before it was {facts['load_before']}."
+        f" {facts['system']}; Python {facts['python']}, {versions}. The load is the average number"
+        f" of processes that wanted a core while a row was measured; above {facts['cores']} others"
+        " were at work beside it, and times say little without their ratio."
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from portal.models import State
+from portal.services.cause_bar import MOST_FOLDED
 from portal.views.bundles import BUNDLES
 from tests.conftest import ROOT
 from tests.web.conftest import Cast
@@ -60,3 +61,18 @@ def test_bundle_holds_every_file_packed_or_not(client: FlaskClient, name: str) -
 def test_every_style_sheet_and_script_is_in_a_bundle() -> None:
     ours = {path.name for kind in ("css", "js") for path in STATIC.glob(f"*.{kind}")}
     assert ours <= {part for parts in BUNDLES.values() for part in parts}
+
+
+def test_log_stays_light_however_many_causes_there_are(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    for number in range(100):
+        add_invoice(
+            cast.alpha,
+            State.MISMATCHED,
+            cause_code="contact_missing",
+            cause_params={"number": f"K{number}"},
+        )
+    html = owner.get("/spaces/alpha/log").text
+    assert html.count('data-group="contact_missing"') == MOST_FOLDED
+    assert f"{100 - MOST_FOLDED} weitere Ursachen" in html

@@ -143,7 +143,7 @@ def test_a_page_weighs_less_than_60_kb_with_everything_it_loads(
         add_invoice(cast.alpha, State.FAILED, cause_code="account_missing", member="Anna Muster")
     page = owner.get("/spaces/alpha/log").text
     addresses = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
-    assert len(addresses) == 8
+    assert len(addresses) == 4
     parts = [page.encode()]
     for address in addresses:
         with owner.get(address) as answer:

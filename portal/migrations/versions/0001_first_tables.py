@@ -15,6 +15,7 @@ depends_on = None
 
 # History lines are only ever added. A migration that lets SQLite rebuild the table must make the
 # triggers anew.
+FORGOTTEN = "state IN ('waiting', 'sending', 'unknown') AND next_try_at IS NULL"
 SQLITE_TRIGGERS = (
     """
     CREATE TRIGGER history_line_no_update BEFORE UPDATE ON history_line
@@ -411,6 +412,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("invoice_sync", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_invoice_sync_forgotten",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text(FORGOTTEN),
+            sqlite_where=sa.text(FORGOTTEN),
+        )
+        batch_op.create_index(
             "ix_invoice_sync_due",
             ["space_id", "next_try_at"],
             unique=False,
@@ -793,6 +801,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_invoice_sync_sequence")
         batch_op.drop_index("ix_invoice_sync_page")
         batch_op.drop_index("ix_invoice_sync_number", postgresql_ops={"number": "text_pattern_ops"})
+        batch_op.drop_index(
+            "ix_invoice_sync_forgotten",
+            postgresql_where=sa.text(FORGOTTEN),
+            sqlite_where=sa.text(FORGOTTEN),
+        )
         batch_op.drop_index(
             "ix_invoice_sync_due",
             postgresql_where=sa.text("next_try_at IS NOT NULL"),
