@@ -57,8 +57,7 @@ def append(space_id: int, line: HistoryLine) -> None:
 
     The space's row is locked until then: two writers cannot take the same place.
     """
-    heads = _heads(space_id)
-    space_row.add_line(space_id)
+    heads = _heads(space_id, is_line=True)
     if line.chain not in heads:
         heads[line.chain] = _head(space_id, line.chain)
     number, before = heads[line.chain]
@@ -69,11 +68,11 @@ def append(space_id: int, line: HistoryLine) -> None:
     db.session.add(line)
 
 
-def _heads(space_id: int) -> dict[str, tuple[int, str]]:
+def _heads(space_id: int, *, is_line: bool = False) -> dict[str, tuple[int, str]]:
     """Return the ends of chains as this session knows them: of what it wrote last, and only while
     nobody else wrote in the space since."""
     kept: dict[int, _Ends] = db.session.info.setdefault(_ENDS, {})
-    now = space_row.write(space_id)
+    now = space_row.write(space_id, is_line=is_line)
     ends = kept.get(space_id)
     if ends is None or now - ends.write > 1 or len(ends.heads) > MOST_HEADS:
         ends = kept[space_id] = _Ends(now)

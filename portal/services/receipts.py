@@ -120,8 +120,8 @@ def send(
     row.sevdesk_client = work.space.sevdesk_client
     # Should this worker die now, somebody looks for the receipt before anything new is made.
     row.next_try_at = looks.next_look_at(row)
-    record.set_state(row, State.SENDING)
     note_row(row, "sending", "done", contact=contact_id, **plan.facts())
+    record.set_state(row, State.SENDING)
     work.commit(Edge.SENDING)
     if time.monotonic() - begun > SEND_WITHIN_SECONDS:
         raise LockLost("stopped for too long before the write")
@@ -213,12 +213,12 @@ def _take_over(
     row.fingerprint = plan.fingerprint()
     row.sevdesk_client = work.space.sevdesk_client
     row.sent_credit_debit = plan.credit_debit
-    _keep(row, voucher, was_there=was_there)
     facts: dict[str, Any] = {"voucher": voucher.id, "gross": str(voucher.sum_gross)}
     if was_there:
         # The plan's own gross is what it would have booked; here counts what stands in sevdesk.
         facts = {**plan.facts(), **facts, "was_there": True}
     note_row(row, "found" if was_there else "saved", "done", **facts)
+    _keep(row, voucher, was_there=was_there)
     work.commit(Edge.SAVED)
 
 
@@ -252,7 +252,6 @@ def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> 
     cause = _warning(row, no_contact)
     if cause is not None:
         row.cause_code, row.cause_params = cause.code, dict(cause.params)
-    record.set_state(row, State.MISMATCHED if row.is_mismatch else State.SYNCED)
     note_row(
         row,
         "tagged",
@@ -260,6 +259,7 @@ def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> 
         tags=[IMPORT_TAG, MISMATCH_TAG] if row.is_mismatch else [IMPORT_TAG],
         cause=cause.code if cause else None,
     )
+    record.set_state(row, State.MISMATCHED if row.is_mismatch else State.SYNCED)
     work.commit(Edge.TAGGED)
     if row.told_cause is not None:
         activities.tell_repaired(work, row)

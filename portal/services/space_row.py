@@ -16,11 +16,12 @@ _TAKEN = "spaces taken in this transaction"
 _LINES = "lines added in this transaction"
 
 
-def write(space_id: int) -> int:
+def write(space_id: int, *, is_line: bool = False) -> int:
     """Hold the space's row until the commit and return the number of this transaction in it.
 
-    Numbers count up without gaps, but for transactions that were rolled back: who knows the
-    number before has seen all there is. Open logs look whether it went on.
+    Numbers count up without gaps: whoever knows the one before has seen all there is. Open logs
+    look whether it went on. With `is_line` a line of history is counted, in the same statement where it
+    is the first of the transaction.
     """
     taken: dict[int, int] = db.session.info.setdefault(_TAKEN, {})
     if space_id not in taken:
@@ -29,17 +30,17 @@ def write(space_id: int) -> int:
             taken[space_id] = db.session.execute(
                 update(Space)
                 .where(Space.id == space_id)
-                .values(sequence=Space.sequence + 1)
+                .values(
+                    sequence=Space.sequence + 1, history_lines=Space.history_lines + int(is_line)
+                )
                 .returning(Space.sequence)
                 .execution_options(synchronize_session=False)
             ).scalar_one()
+    elif is_line:
+        # The row has the sum with the commit, however many there are.
+        added: dict[int, int] = db.session.info.setdefault(_LINES, {})
+        added[space_id] = added.get(space_id, 0) + 1
     return taken[space_id]
-
-
-def add_line(space_id: int) -> None:
-    """Count a line of history; the row has the sum with the commit, however many there are."""
-    added: dict[int, int] = db.session.info.setdefault(_LINES, {})
-    added[space_id] = added.get(space_id, 0) + 1
 
 
 @event.listens_for(db.session, "before_commit")
