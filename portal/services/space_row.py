@@ -20,8 +20,8 @@ def write(space_id: int, *, is_line: bool = False) -> int:
     """Hold the space's row until the commit and return the number of this transaction in it.
 
     Numbers count up without gaps: whoever knows the one before has seen all there is. Open logs
-    look whether it went on. With `is_line` a line of history is counted, in the same statement where it
-    is the first of the transaction.
+    look whether it went on. With `is_line` a line of history is counted, in the same statement
+    where it is the first of the transaction.
     """
     taken: dict[int, int] = db.session.info.setdefault(_TAKEN, {})
     if space_id not in taken:
