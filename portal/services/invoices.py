@@ -165,11 +165,11 @@ def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
     age = utcnow() - row.announced_at
     patience = timedelta(seconds=config.retry_first_seconds * READABLE_AFTER_RETRIES)
     if row.changed_in_cobot != "deleted_invoice" and row.number is None and age < patience:
-        row.attempts += 1
         row.next_try_at = utcnow() + timedelta(seconds=config.retry_first_seconds)
         row.cause_code = "cobot_unreachable"
         record.touch(row)
         note_row(row, "fetched", "later", error=error, next_try_at=row.next_try_at)
+        row.attempts += 1
     else:
         _skip(row, Cause("invoice_deleted"))
     work.commit(Edge.SKIPPED)

@@ -67,7 +67,6 @@ def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> b
     try:
         pdf = parked.pdf or work.remotes.cobot.invoice_pdf(row.cobot_invoice_id)
     except (NotFound, UnusableAnswer) as err:
-        row.attempts += 1
         row.failing_since = row.failing_since or utcnow()
         give_up = timedelta(seconds=core().config.give_up_after_seconds)
         if utcnow() - row.failing_since > give_up:
@@ -77,6 +76,7 @@ def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> b
             row.cause_code, row.cause_params = "pdf_missing", {}
             record.touch(row)
             note_row(row, "pdf", "later", error=err, next_try_at=row.next_try_at)
+        row.attempts += 1
         work.commit(Edge.LATER)
         return False
     parked.pdf = pdf

@@ -211,7 +211,6 @@ class Work:
         now = utcnow()
         asked = error.retry_after_seconds if isinstance(error, TemporaryError) else None
         row.failing_since = row.failing_since or now
-        row.attempts += 1
         code = "upstream_down" if error.remote == "sevdesk" else "cobot_unreachable"
         if error.remote == "sevdesk" and error.status_code == TOO_MANY:
             code = "rate_limited"
@@ -224,7 +223,7 @@ class Work:
             if row.state != State.UNKNOWN:
                 self._give_up(row, Cause("gave_up"), step, error)
                 return
-        wait = backoff_seconds(row.attempts)
+        wait = backoff_seconds(row.attempts + 1)
         if asked is not None:
             wait = max(wait, asked)
         row.next_try_at = now + timedelta(seconds=wait)
@@ -233,6 +232,7 @@ class Work:
         say(row, Cause(code))
         wait_again(row)
         note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
+        row.attempts += 1  # from here on the lines are those of the next one
         self.failures += 1
         self.failed = [*self.failed[-FAILURES_IN_A_ROW:], row] if self.failures > 1 else [row]
         if self.failures >= FAILURES_IN_A_ROW:
@@ -273,10 +273,10 @@ class Work:
             self.commit(Edge.FAILED)
         elif row.state == State.UNKNOWN:
             # A write is unsettled, so only a look that was answered may end it.
-            row.attempts += 1
-            row.next_try_at = utcnow() + timedelta(seconds=backoff_seconds(row.attempts))
+            row.next_try_at = utcnow() + timedelta(seconds=backoff_seconds(row.attempts + 1))
             wait_again(row)
             note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
+            row.attempts += 1
             self.commit(Edge.LATER)
         else:
             self._give_up(row, cause, step, error)

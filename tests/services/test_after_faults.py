@@ -14,7 +14,7 @@ from portal.core import core
 from portal.crypto import Sealer
 from portal.database import db, engine_options, utcnow
 from portal.errors import BudgetExhausted
-from portal.models import Budget, InvoiceSync, Space, State
+from portal.models import Budget, HistoryLine, InvoiceSync, Space, State
 from portal.services import budgets, catchup, connection, inbox, locks, pauses, upkeep
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
@@ -234,3 +234,19 @@ def test_nothing_is_written_once_the_space_is_disconnected(
 
 def test_a_postgres_that_does_not_answer_is_given_up_after_seconds() -> None:
     assert 0 < engine_options("postgresql+psycopg://x/y")["connect_args"]["connect_timeout"] <= 10
+
+
+def test_a_line_that_puts_off_belongs_to_the_attempt_that_it_ends(
+    remote: Remote, alpha: Space
+) -> None:
+    """Seen on an invoice's page: the first line of a first attempt read "Versuch 2"."""
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    remote.fault("sevdesk", "reset_before", path="/Voucher", times=0)
+    drain(alpha.id)
+    query = select(HistoryLine).where(HistoryLine.invoice_id == row_of(made).id)
+    lines = db.session.scalars(query.order_by(HistoryLine.number)).all()
+    first = next(place for place, one in enumerate(lines) if one.outcome == "later")
+    tried = {one.facts["attempt"] for one in lines[: first + 1] if "attempt" in one.facts}
+    assert tried == {1}
+    assert row_of(made).attempts >= 1
