@@ -206,6 +206,13 @@ ROWS: tuple[Row, ...] = (
         "portal/spaceguard.py", "if not reach.holds(", "if False and not reach.holds(",
         "tests/services/test_tenancy.py::test_a_row_is_read_changed_and_written_within_its_space_only",
     ),
+    Row(
+        TENANTS, "8.2.2", 1, "support sees of a space only what the person's own visit opens, and enters none",
+        "portal/services/support.py",
+        "            SupportVisit.admin_id == admin.id,\n            SupportVisit.space_id == space.id,\n",
+        "            SupportVisit.space_id == space.id,\n",
+        "tests/web/test_other_spaces.py::test_support_reads_no_space_but_the_one_it_visits_and_enters_none",
+    ),
     # --- secrets
     Row(
         SECRETS, "11.5.1", 2, "the secret of the hooks has 256 random bits, and is another after a reconnect",
@@ -259,6 +266,11 @@ ROWS: tuple[Row, ...] = (
         OUTBOUND, "1.3.6", 2, "an answer is bounded in size",
         "portal/exchange.py", "            if len(parts) > limit:\n", "            if False:\n",
         "tests/clients/test_connections.py::test_an_endless_fast_body_ends_at_the_size_limit",
+    ),
+    Row(
+        OUTBOUND, "1.3.6", 2, "of a hook's address only the id is used, and only if it looks like one",
+        "portal/cobot/webhooks.py", '    if not _ID.fullmatch(found):\n        raise BadHook("wrong_id")\n', "",
+        "tests/clients/test_webhooks.py::test_any_other_address_is_refused_with_a_reason",
     ),
     # --- logs
     Row(
