@@ -213,6 +213,31 @@ ROWS: tuple[Row, ...] = (
         "            SupportVisit.space_id == space.id,\n",
         "tests/web/test_other_spaces.py::test_support_reads_no_space_but_the_one_it_visits_and_enters_none",
     ),
+    Row(
+        TENANTS, "8.4.1", 2, "PostgreSQL refuses other spaces' rows besides, to the owner of the tables too (row level security with FORCE)",
+        "portal/rowsecurity.py", '        f"ALTER TABLE {quoted} FORCE ROW LEVEL SECURITY",\n', "",
+        "tests/services/test_rowsecurity.py::test_every_table_of_spaces_has_its_policy_and_nobody_is_above_it",
+        on="postgresql",
+    ),
+    Row(
+        TENANTS, "8.4.1", 2, "a forgotten condition in plain SQL gives the own space only, and nothing before a space was entered",
+        "portal/rowsecurity.py", "USING ({EVERYTHING} OR {column} = {ENTERED})", "USING (true)",
+        "tests/services/test_rowsecurity.py::test_a_forgotten_where_gives_the_own_space_and_changes_no_other",
+        on="postgresql",
+    ),
+    Row(
+        TENANTS, "8.4.1", 2, "what was entered holds for one transaction: nothing stays on the connection",
+        "portal/rowsecurity.py", "set_config('app.space_id', %s, true), set_config('app.all_spaces', %s, true)",
+        "set_config('app.space_id', %s, false), set_config('app.all_spaces', %s, false)",
+        "tests/services/test_rowsecurity.py::test_nothing_stays_on_a_connection_for_the_next_transaction",
+        on="postgresql",
+    ),
+    Row(
+        TENANTS, "13.2.2", 2, "the portal works as a role that owns nothing and can only add to the history",
+        "portal/rowsecurity.py", 'connection.exec_driver_sql(f"REVOKE {kept} ON {table} FROM {app}")', "pass",
+        "tests/services/test_rowsecurity.py::test_the_portals_role_adds_to_the_history_and_nothing_else",
+        on="postgresql",
+    ),
     # --- secrets
     Row(
         SECRETS, "11.5.1", 2, "the secret of the hooks has 256 random bits, and is another after a reconnect",
@@ -338,7 +363,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         LOGIC, "2.3.3", 2, "a state and what led to it are committed together, only while the lock is held",
         "portal/services/work.py", "        self.lock.confirm()\n        db.session.commit()\n        log.info", "        db.session.commit()\n        log.info",
-        "tests/services/test_space.py::test_a_lock_that_went_to_another_worker_lets_nothing_be_committed",
+        "tests/services/test_space.py::test_a_worker_whose_lock_is_gone_commits_nothing",
     ),
     Row(
         LOGIC, "2.3.4, 15.4.2", 3, "one worker per space: no two act on what both have read",

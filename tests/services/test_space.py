@@ -17,6 +17,7 @@ from portal.models import Budget, InboxEvent, InvoiceSync, Lease, Space, State, 
 from portal.services import (
     budgets,
     catchup,
+    clients,
     connection,
     directory,
     locks,
@@ -27,6 +28,8 @@ from portal.services import (
 )
 from portal.services.connection import Choices, SettingsRefused, SevdeskSettings
 from portal.services.drain import drain
+from portal.services.edges import Edge
+from portal.services.work import Work
 from tests.services.conftest import (
     TOKEN,
     Remote,
@@ -281,6 +284,22 @@ def test_a_lock_that_went_to_another_worker_lets_nothing_be_committed(core_app: 
         with pytest.raises(locks.LockLost):
             lock.confirm()
         db.session.rollback()
+
+
+def test_a_worker_whose_lock_is_gone_commits_nothing(alpha: Space) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("on PostgreSQL the connection is the lock")
+    with locks.space_lock(alpha.id) as lock:
+        assert lock is not None
+        db.session.get_one(Lease, f"space:{alpha.id}").fence += 1
+        db.session.commit()
+        at_hand = Work(alpha, clients.remotes_of(alpha), lock)
+        alpha.name = "Changed"
+        with pytest.raises(locks.LockLost):
+            at_hand.commit(Edge.LATER)
+        db.session.rollback()
+    db.session.refresh(alpha)
+    assert alpha.name != "Changed"
 
 
 def test_no_token_can_be_read_in_the_database(remote: Remote, alpha: Space) -> None:

@@ -125,5 +125,5 @@ def test_the_image_runs_as_nobody_special() -> None:
 
 
 def test_every_package_comes_with_a_hash() -> None:
-    for command in re.findall(r"pip install ([^&]+)", DOCKERFILE):
+    for command in re.findall(r"pip install ([^&\n]+)", DOCKERFILE):
         assert "--require-hashes" in command or "--no-deps --no-index" in command
