@@ -11,7 +11,6 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import text
 
 from portal.cli_doctor import doctor_command
 from portal.config import Config
@@ -21,7 +20,7 @@ from portal.database import db, utcnow
 from portal.models import Space
 from portal.services import health, inbox
 from portal.services.doctor import Grade, examine
-from tests.conftest import ROOT
+from tests.conftest import ROOT, set_migration
 from tests.services.conftest import Remote, announce
 
 SECRETS = ("demo-secret", "test-secret-key-of-the-tests")
@@ -55,8 +54,7 @@ def test_a_deployment_that_is_well(remote: Remote, alpha: Space) -> None:
 
 
 def test_a_migration_that_is_missing(core_app: Flask) -> None:
-    db.session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    db.session.commit()
+    set_migration("0001")
     assert "flask db upgrade" in found(Grade.BROKEN)["migration"]
 
 
@@ -140,6 +138,5 @@ def test_the_exit_code_says_whether_something_is_broken(
     well = runner.invoke(doctor_command)
     assert well.exit_code == 0, well.output
     assert well.output.startswith("ok      settings")
-    db.session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    db.session.commit()
+    set_migration("0001")
     assert runner.invoke(doctor_command).exit_code == 1

@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
 
 from portal.counters import HASH, Counters
 from portal.crypto import digest
@@ -19,6 +18,7 @@ from portal.database import db, utcnow
 from portal.jobqueue import JobQueue
 from portal.models import Budget, State
 from portal.services import health
+from tests.conftest import set_migration
 from tests.web.conftest import Cast
 
 TOKEN = "metrics-token-of-the-tests"
@@ -173,8 +173,7 @@ def test_ready_says_what_is_there(measured: Flask, cast: Cast, add_invoice: Any)
 
 def test_a_database_that_is_not_migrated_is_not_ready(measured: Flask) -> None:
     with measured.app_context():
-        db.session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-        db.session.commit()
+        set_migration("0001")
     answer = measured.test_client().get("/readyz")
     assert answer.status_code == 503
     assert (answer.json["database"], answer.json["migration"]) == (False, "0001")
