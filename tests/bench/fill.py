@@ -24,8 +24,8 @@ COLUMNS = (
 )
 SPACE_COLUMNS = (
     "cobot_id, subdomain, name, locale, created_at, due_after_days, corrections, cent_difference,"
-    " voucher_status, auto_retry, hook_rejected_count, refusal_count, sequence, connected_at,"
-    " subscribed_at, caught_up_on"
+    " voucher_status, auto_retry, hook_rejected_count, refusal_count, sequence, history_lines,"
+    " connected_at, subscribed_at, caught_up_on"
 )
 
 
@@ -41,7 +41,7 @@ class Filler:
         """Add connected spaces in which nothing is due."""
         values = (
             "'f-' || g, 'f-' || g, 'Space ' || g, 'de', {now}, 0, 'ask', {no}, 100, {yes}, 0, 0, 0,"
-            " {now}, {now}, {today}"
+            " 0, {now}, {now}, {today}"
         )
         self._insert("space", SPACE_COLUMNS, values, 1, count)
         people = "{big}, 'memberships', 'f-' || g, {name}, lower({name}), lower({last})"
