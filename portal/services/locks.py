@@ -113,7 +113,10 @@ class _LeaseLock(Lock):
 
     def confirm(self) -> None:
         renewed = db.session.execute(
-            update(Lease).where(*self._mine).values(expires_at=utcnow() + LEASE)
+            update(Lease)
+            .where(*self._mine)
+            .values(expires_at=utcnow() + LEASE)
+            .execution_options(synchronize_session=False)
         )
         if renewed.rowcount != 1:  # type: ignore[attr-defined]
             raise LockLost("the lease went to another worker")

@@ -44,13 +44,14 @@ class Said:
     """What was measured, row by row: var/bench.json, and the page made from it."""
 
     def __init__(self, facts: Json) -> None:
-        before = json.loads(JSON.read_text(encoding="utf-8")) if JSON.exists() else {}
-        self._all: Json = {"machine": facts, "rows": before.get("rows", {})}
+        self._all: Json = {"machine": facts, "rows": {}}
 
     def keep(
         self, row: int, figures: Sequence[Figure], seconds: float, *, rounds: int, scale: str
     ) -> None:
         """Write a row down, with the load of the machine while it was measured."""
+        before = json.loads(JSON.read_text(encoding="utf-8")) if JSON.exists() else {}
+        self._all["rows"] = before.get("rows", {})
         self._all["rows"][str(row)] = {
             "measured": datetime.now(UTC).isoformat(timespec="minutes"),
             "rounds": rounds,
