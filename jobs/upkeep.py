@@ -13,4 +13,4 @@ def catch_up(space_id: int, queue: str) -> None:
     """Add what no webhook told us. Safe to run twice: known invoices are left as they are."""
     with job_context(), in_space(space_id):
         core().queue.started(space_id, queue=queue, job=CATCH_UP_JOB)
-        catchup.catch_up(space_id)
+        catchup.catch_up_if_due(space_id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 
 from portal.core import core
 from portal.crypto import SealBroken
@@ -23,6 +23,28 @@ longer than a month so that a monthly run is always in it."""
 
 JUST_CONNECTED = timedelta(hours=1)
 """Within so short a time no member can have been missed."""
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Return the condition on a space that its comparison is to come: once a day after CATCH_UP_AT,
+    after a connection, and where subscriptions are still to be made."""
+    config = core().config
+    local = now.astimezone(config.zone)
+    wanted: list[ColumnElement[bool]] = [
+        Space.subscribed_at.is_(None),
+        Space.caught_up_on.is_(None),  # just connected, or connected again
+    ]
+    if local.time() >= config.catch_up_at:
+        wanted.append(Space.caught_up_on < local.date())
+    return or_(*wanted)
+
+
+def catch_up_if_due(space_id: int) -> int:
+    """Catch up unless it was done meanwhile: upkeep may have asked again while the first worked."""
+    due = select(Space.id).where(Space.id == space_id, is_due(utcnow()))
+    is_wanted = db.session.scalar(due) is not None
+    db.session.commit()
+    return catch_up(space_id) if is_wanted else 0
 
 
 def catch_up(space_id: int) -> int:

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, exists, or_, select, text, update
+from sqlalchemy import exists, or_, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.models.invoice import FORGOTTEN
-from portal.services import heal, health, housekeeping, task_upkeep
+from portal.services import catchup, heal, health, housekeeping, task_upkeep
 from portal.services.calls import forget_old_calls_of_all_spaces
 from portal.services.drain import queue_for
 from portal.services.sessions import end_expired_sessions
@@ -122,20 +122,10 @@ def _alarm_forgotten(now: datetime) -> int:
 
 
 def _send_to_catch_up(now: datetime) -> None:
-    """Queue the comparison with Cobot's list, once a day after CATCH_UP_AT, and where
-    subscriptions are still to be made."""
-    config = core().config
-    local = now.astimezone(config.zone)
-    night = local.date() if local.time() >= config.catch_up_at else None
-    wanted: list[ColumnElement[bool]] = [
-        Space.subscribed_at.is_(None),
-        Space.caught_up_on.is_(None),  # just connected, or connected again
-    ]
-    if night is not None:
-        wanted.append(Space.caught_up_on < night)
+    """Queue the comparison with Cobot's list where it is due."""
     ids = db.session.scalars(
         select(Space.id).where(
-            Space.connected_at.is_not(None), Space.paused_at.is_(None), or_(*wanted)
+            Space.connected_at.is_not(None), Space.paused_at.is_(None), catchup.is_due(now)
         )
     ).all()
     db.session.commit()

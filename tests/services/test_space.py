@@ -158,6 +158,18 @@ def test_the_nightly_comparison_finds_what_no_hook_told(remote: Remote, alpha: S
     assert row_of(missed).state == State.SYNCED
 
 
+def test_a_comparison_that_was_asked_for_twice_is_made_once(remote: Remote, alpha: Space) -> None:
+    """Upkeep asks again while the first one still works: the second finds it done."""
+    alpha.caught_up_on = None
+    db.session.commit()
+    before = remote.mark()
+    catchup.catch_up_if_due(alpha.id)
+    once = remote.calls(before)
+    assert "cobot-api GET /spaces/s-a/invoices" in once
+    catchup.catch_up_if_due(alpha.id)
+    assert remote.calls(before) == once
+
+
 def test_a_subscription_that_cobot_switched_off_is_made_again(remote: Remote, alpha: Space) -> None:
     gone = remote.space()["subscriptions"][0]["id"]
     remote.control("DELETE", f"/cobot/spaces/alpha/subscriptions/{gone}")
