@@ -227,11 +227,16 @@ def by_id(model: type[Model], row_id: int) -> Model:
 
 
 def set_migration(version: str) -> None:
-    """Say that the database is at this migration; as its owner, since the portal may not."""
+    """Say that the database is at this migration."""
+    as_owner("UPDATE alembic_version SET version_num = :version", version=version)
+
+
+def as_owner(statement: str, **values: object) -> None:
+    """Run a statement as the owner of the tables: the portal itself may not."""
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
-        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+        connection.execute(text(statement), values)
 
 
 def _migrate(url: str) -> None:

@@ -20,6 +20,7 @@ from portal.errors import TemporaryError
 from portal.models import Admin, LoginSession
 from portal.services import log as log_service
 from portal.services import sessions
+from tests.conftest import as_owner
 from tests.web.conftest import Cast, csrf_of
 
 LOG = "/spaces/alpha/log"
@@ -222,8 +223,7 @@ def test_choice_of_nobody_is_refused_from_another_site(client: FlaskClient, path
 def test_database_away_is_said_on_a_page_of_ours(app: Flask, owner: FlaskClient) -> None:
     cookie = owner.get_cookie("session")
     with app.app_context():
-        db.session.execute(db.text("ALTER TABLE session RENAME TO session_away"))
-        db.session.commit()
+        as_owner("ALTER TABLE session RENAME TO session_away")
     answer = owner.get(LOG)
     assert answer.status_code == 503
     assert "Unsere Datenbank antwortet gerade nicht" in answer.text
@@ -233,8 +233,7 @@ def test_database_away_is_said_on_a_page_of_ours(app: Flask, owner: FlaskClient)
     assert (poll.status_code, poll.headers["HX-Retarget"]) == (503, "#notice")
     assert owner.get("/healthz").status_code == 200
     with app.app_context():
-        db.session.execute(db.text("ALTER TABLE session_away RENAME TO session"))
-        db.session.commit()
+        as_owner("ALTER TABLE session_away RENAME TO session")
     assert owner.get_cookie("session") == cookie
     assert owner.get(LOG).status_code == 200
 
