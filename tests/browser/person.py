@@ -169,9 +169,11 @@ class Person:
             expect(row).to_contain_text(self.words[state])
 
     def reload_until(self, is_so, *, seconds: float = 30) -> None:  # type: ignore[no-untyped-def]
+        """Load the page anew until it is so. A form that was just sent comes to its end first."""
+        self.page.wait_for_load_state("networkidle")
         for _ in range(int(seconds * 4)):
-            self.page.reload()
             if is_so():
                 return
             self.page.wait_for_timeout(250)
+            self.page.reload()
         raise AssertionError(f"{self.page.url} does not show it after {seconds} s")
