@@ -11,8 +11,7 @@ from playwright.sync_api import Page
 HERE = Path(__file__).parent
 AXE = HERE / "vendor/axe-core@4.14.1/axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-OF_COLOURS = ["color-contrast", "link-in-text-block"]
-RUN_AXE = """(only) => axe.run(document, {runOnly: only}).then(
+RUN_AXE = """(tags) => axe.run(document, {runOnly: {type: "tag", values: tags}}).then(
   (found) => found.violations.flatMap((rule) => rule.nodes.map(
     (node) => `${rule.id}: ${node.target.join(" ")}: ${node.failureSummary}`)))"""
 
@@ -28,18 +27,9 @@ def _look(page: Page, name: str) -> Any:
 
 def axe_violations(page: Page) -> list[str]:
     """Return what axe finds against WCAG 2.2 A and AA, one line for each element."""
-    return _run_axe(page, {"type": "tag", "values": TAGS})
-
-
-def axe_on_colours(page: Page) -> list[str]:
-    """Return what axe finds of that which depends on colours: contrast, and links in a text."""
-    return _run_axe(page, {"type": "rule", "values": OF_COLOURS})
-
-
-def _run_axe(page: Page, only: dict[str, object]) -> list[str]:
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(_source(AXE))
-    found: list[str] = page.evaluate(RUN_AXE, only)
+    found: list[str] = page.evaluate(RUN_AXE, TAGS)
     return found
 
 

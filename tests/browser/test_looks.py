@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Error, Page
 
-from tests.browser.looks import axe_on_colours, axe_violations, small_targets, too_wide
+from tests.browser.looks import axe_violations, small_targets, too_wide
 from tests.browser.person import PHONE, WIDE, Person
 from tests.browser.planted import Planted
 from tests.browser.screens import Screen, screens
@@ -46,7 +46,7 @@ def test_on_a_phone_axe_finds_nothing_nothing_is_too_wide_and_targets_are_large_
 def _axe_in_both(page: Page) -> list[str]:
     found = axe_violations(page)
     page.emulate_media(color_scheme="dark")
-    found += [f"dark: {fault}" for fault in axe_on_colours(page)]
+    found += [f"dark: {fault}" for fault in axe_violations(page)]
     page.emulate_media(color_scheme="light")
     return found
 
