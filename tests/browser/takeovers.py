@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tests.browser.world import COST_CENTRE, NEW_CODE, SPACES, Place, day, line
+from tests.browser.world import COST_CENTRE, NEW_CODE, SPACES, Place, line
 from tests.browserless import Browserless, Page
+from tests.calendar_day import today
 from tests.stack import Stack
 
 MONEY = ("220.0", "35.0", "19.90", "640.0", "12.50", "99.0")
@@ -27,7 +28,7 @@ class Takeovers:
 
 def last_month() -> date:
     """Return a day in the middle of the last month."""
-    return (day(0).replace(day=1) - timedelta(days=1)).replace(day=14)
+    return (today().replace(day=1) - timedelta(days=1)).replace(day=14)
 
 
 def old_invoices(place: Place, *, with_faults: bool) -> None:
@@ -53,7 +54,7 @@ def plant_takeovers(
     owner.connect(shared.subdomain, done.token, due_after_days=14)
     choices = owner.get(f"{done.path}/sevdesk").form(f"{done.path}/choices")
     owner.submit(choices, zero_tax_rule="4", corrections="negative")
-    this, last = f"{day(0):%Y-%m}", f"{last_month():%Y-%m}"
+    this, last = f"{today():%Y-%m}", f"{last_month():%Y-%m}"
     for place in (coming, done):
         rehearse(owner, place)
         begin(owner, f"{place.path}/members")
@@ -73,7 +74,7 @@ def plant_takeovers(
 
 def rehearse(owner: Browserless, place: Place) -> None:
     path = f"{place.path}/backfill"
-    window = {"from_date": last_month().replace(day=1), "to_date": day(0)}
+    window = {"from_date": last_month().replace(day=1), "to_date": today()}
     form = owner.get(path).form(path)
     owner.submit(form, **{name: one.isoformat() for name, one in window.items()})
 

@@ -9,8 +9,9 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.person import PHONE, WIDE, Person
 from tests.browser.takeovers import last_month, old_invoices
-from tests.browser.world import KNOWN, NEW_CODE, OWNER, Place, day, line
+from tests.browser.world import KNOWN, NEW_CODE, OWNER, Place, line
 from tests.browserless import Browserless
+from tests.calendar_day import today
 
 WAYS = [
     pytest.param({"language": "de", "size": WIDE}, id="german, wide"),
@@ -30,7 +31,7 @@ def test_old_invoices_are_rehearsed_and_then_taken_over(
     one = owner(**way)
     one.open(f"{connected.path}/backfill")
     one.page.locator("[name=from_date]").fill(last_month().replace(day=1).isoformat())
-    one.page.locator("[name=to_date]").fill(day(0).isoformat())
+    one.page.locator("[name=to_date]").fill(today().isoformat())
     one.page.locator("#window button").click()
     shown(one, one.page.locator("#outcome"))
     expect(one.page.locator("[data-item]")).to_have_count(10)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from itertools import count
 
+from tests.calendar_day import today
 from tests.e2e.worlds import member, token_of
 from tests.stack import Json, Stack
 
@@ -116,7 +116,7 @@ class Place:
         who = UNKNOWN[0] if debtor is None else KNOWN[debtor][0]
         body = {
             "number": number,
-            "invoiceDate": day(0).isoformat(),
+            "invoiceDate": today().isoformat(),
             "debitor": {"type": "memberships", "id": f"mem-{who}-{self.subdomain}"},
             "items": list(lines) or [line()],
             **given,
@@ -149,11 +149,6 @@ class Place:
         body = {"side": side, "path": path, "effect": effect, "times": times, **where}
         made = self.stack.control("POST", "/faults", body | ({"method": method} if method else {}))
         return str(made["id"])
-
-
-def day(days_ago: int) -> date:
-    """Return a day before today, by this machine's calendar as the simulator's."""
-    return date.today() - timedelta(days=days_ago)  # noqa: DTZ011
 
 
 def line(

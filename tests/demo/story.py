@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from tests.browserless import Browserless, LogRow
+from tests.calendar_day import today
 from tests.demo.table import Outcome, milliseconds
 from tests.receipts import differences, pdf_sha256, receipts_of
 from tests.stack import Json, Stack, StackFailed, one
@@ -41,22 +42,22 @@ class Story:
         """Tell it, and return in words what did not end as it should."""
         known, other = self._cast.known_members[:2]
         self._new_member = self._confirm_a_member()
-        today = date.today()  # noqa: DTZ011 the simulator's day, which is this machine's
+        now = today()
         self._book(
             HELP_PAGE_NUMBER, known, [self._line(0, "220.00")], "the help page's invoice",
             day=HELP_PAGE_DATE, gross=Decimal("261.80"),
         )  # fmt: skip
         self._book(
             "2026-0001", self._new_member, [self._line(0, "189.00"), self._line(-1, "2.50", "3.0")],
-            "two lines, two tax rates, for the new member", day=today,
+            "two lines, two tax rates, for the new member", day=now,
         )  # fmt: skip
         team = self._cast.team
         self._book(
-            "2026-0002", team, [self._line(1, "25.00", "4.0")], "a team pays for a room", day=today
+            "2026-0002", team, [self._line(1, "25.00", "4.0")], "a team pays for a room", day=now
         )
-        self._mismatch("2026-0003", self._cast.unknown_member, today)
-        self._block("2026-0004", other, self._cast.code_without_account, today)
-        self._block_and_repair("2026-0005", known, today)
+        self._mismatch("2026-0003", self._cast.unknown_member, now)
+        self._block("2026-0004", other, self._cast.code_without_account, now)
+        self._block_and_repair("2026-0005", known, now)
         return self.faults()
 
     def faults(self) -> list[str]:

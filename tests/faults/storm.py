@@ -16,13 +16,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
 from redis.exceptions import RedisError
 
 from tests.browserless import PageFault
+from tests.calendar_day import today
 from tests.e2e.worlds import ACCOUNT, line, member, token_of, unknown
 from tests.faults.ground import Ground
 from tests.stack import StackFailed
@@ -66,7 +66,6 @@ class Storm:
         self.made: list[tuple[str, str]] = []
         self.counts: Counter[str] = Counter()
         self._later: list[tuple[float, Callable[[], object]]] = []
-        self._today = datetime.now(UTC).date().isoformat()
 
     def rage(self, seconds: float | None) -> None:
         """Make invoices and trouble until all are made, or for so long."""
@@ -134,7 +133,7 @@ class Storm:
     def _invoices(self) -> None:
         for _ in range(min(self.left, self.dice.randint(1, 8))):
             space, number = self.dice.choice(SPACES), f"S-{self.left}"
-            given: dict[str, object] = {"invoiceDate": self._today}
+            given: dict[str, object] = {"invoiceDate": today().isoformat()}
             kind = self.dice.random()
             if kind < 0.15:
                 given["debitor"] = unknown(space)
@@ -155,7 +154,9 @@ class Storm:
         body = member(name, f"Mia Sturm{self.counts['members']}", None)
         self.ground.control("POST", f"/cobot/spaces/{space}/memberships", body)
         debtor = {"type": "memberships", "id": name}
-        made = self.ground.invoice(space, f"M-{name}", debitor=debtor, invoiceDate=self._today)
+        made = self.ground.invoice(
+            space, f"M-{name}", debitor=debtor, invoiceDate=today().isoformat()
+        )
         self.made.append((space, made))
 
     def _fault(self) -> None:

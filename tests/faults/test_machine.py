@@ -24,6 +24,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from portal.services.edges import Edge
+from tests.calendar_day import today
 from tests.faults.ground import QUICK, Ground, wait_for
 
 SAVE = "/Voucher/Factory/saveVoucher"
@@ -303,12 +304,12 @@ def test_f39_restored_from_a_backup(tmp_path_factory: pytest.TempPathFactory) ->
     """
     with Ground(tmp_path_factory.mktemp("f39"), "f39") as ground:
         ground.connect("f39")
-        today = {"invoiceDate": datetime.now(UTC).date().isoformat()}
-        numbers = ground.invoices("f39", 5, "F39-old", **today)
+        dated = {"invoiceDate": today().isoformat()}
+        numbers = ground.invoices("f39", 5, "F39-old", **dated)
         ground.ends("f39", numbers)
         with _portal_is_down(ground):
             _copy(ground, "backup")
-        later = ground.invoices("f39", 15, "F39-new", **today)
+        later = ground.invoices("f39", 15, "F39-new", **dated)
         ground.ends("f39", later, seconds=150, meanwhile=ground.a_minute_passes)
         after = ground.last_call()
         with _portal_is_down(ground):

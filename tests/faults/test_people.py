@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
+from tests.calendar_day import today
 from tests.e2e.worlds import ACCOUNT, COST_CENTRE, line, member, token_of
 from tests.faults.ground import Ground
 from tests.stack import Json, one
@@ -292,8 +293,7 @@ def test_f33_subscriptions_switched_off(ground: Ground, space: str) -> None:
     ground.database.change(
         "UPDATE space SET start_date = '2026-01-01' WHERE subdomain = :name", name=space
     )
-    today = {"invoiceDate": _today()}
-    numbers = ground.invoices(space, 12, "F33", **today)
+    numbers = ground.invoices(space, 12, "F33", invoiceDate=today().isoformat())
     assert ground.rows(space) == []
     ground.catch_up_again(space)
     ground.ends(space, numbers, meanwhile=ground.a_minute_passes)
@@ -302,7 +302,3 @@ def test_f33_subscriptions_switched_off(ground: Ground, space: str) -> None:
     ground.invoice(space, "F33-told")
     ground.ends(space, "F33-told")
     ground.check(space)
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

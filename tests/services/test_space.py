@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import date, timedelta
 
 import pytest
 from flask import Flask
@@ -30,6 +29,7 @@ from portal.services.connection import Choices, SettingsRefused, SevdeskSettings
 from portal.services.drain import drain
 from portal.services.edges import Edge
 from portal.services.work import Work
+from tests.calendar_day import today
 from tests.services.conftest import (
     TOKEN,
     Remote,
@@ -149,7 +149,7 @@ def test_a_refused_token_pauses_the_space_and_a_new_one_lets_it_go_on(
 
 
 def test_the_nightly_comparison_finds_what_no_hook_told(remote: Remote, alpha: Space) -> None:
-    alpha.start_date = date.today() - timedelta(days=10)  # noqa: DTZ011 - the simulator's day
+    alpha.start_date = today(days_ago=10)
     db.session.commit()
     missed = remote.invoice("alpha", items=[line()], debitor=XYZ)
     assert catchup.catch_up(alpha.id) == 1
