@@ -45,7 +45,14 @@ def check_mapping(space: str, plain: bool) -> None:
     for row in result.rows:
         account = f"{row.account_number} {row.account_name}" if row.how else f"- {row.cause}"
         hints = ", ".join(f"{one.account.number} ({one.reason})" for one in row.suggestions)
-        click.echo(f"{row.code}\t{account}\t{row.how or hints}\t{row.lines} lines\t{row.net}")
+        plans = ", ".join(f"{plan.name} ({plan.members})" for plan in row.plans)
+        click.echo(
+            f"{row.code}\t{account}\t{row.how or hints}\t{row.lines} lines\t{row.net}\t{plans}"
+        )
+    for plan in result.plans_without_code:
+        click.echo(f"-\tno code\t\t\t\t{plan.name} ({plan.members})")
+    if result.plans_read_at is None:
+        click.echo("The plans are not known yet: Cobot's members were not read.", err=True)
     click.echo(f"{result.matched} of {result.total} codes match")
 
 

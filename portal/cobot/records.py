@@ -30,11 +30,29 @@ __all__ = [
     "InvoicePage",
     "Line",
     "Membership",
+    "Plan",
     "SpaceToken",
     "Subscription",
     "Tax",
     "memberships_from_json",
 ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a member pays for; its invoices' lines carry its accounting code."""
+
+    name: str
+    accounting_code: str | None = None
+
+    @classmethod
+    def from_v1_json(cls, row: Any) -> Plan | None:
+        """Read a membership's plan; None for none, and for one without a name: it only explains."""
+        row = row if isinstance(row, Mapping) else {}
+        name, written = row.get("name"), row.get("accounting_code")
+        if not isinstance(name, str) or not name.strip():
+            return None
+        return cls(name.strip(), written.strip() if isinstance(written, str) else None)
 
 
 @dataclass(frozen=True)
@@ -45,6 +63,7 @@ class Membership:
     customer_number: str | None = None
     address: Address = field(default_factory=Address)
     confirmed_at: datetime | None = None
+    plan: Plan | None = None
 
     @classmethod
     def from_json(cls, reply: Any) -> Membership:
@@ -59,6 +78,7 @@ class Membership:
             customer_number=text_or_none(reply.get("customer_number")),
             address=Address.from_v1_json(address),
             confirmed_at=v1_time(reply.get("confirmed_at"), "confirmed_at"),
+            plan=Plan.from_v1_json(reply.get("plan")),
         )
 
 

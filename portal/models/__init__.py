@@ -7,7 +7,7 @@ from portal.models.inbox import InboxEvent
 from portal.models.invoice import InvoiceSync, State, StateCount, Step
 from portal.models.limits import Budget, Lease
 from portal.models.member import MemberSync
-from portal.models.space import AccountMapping, Chart, DebtorLink, Space
+from portal.models.space import AccountMapping, Chart, DebtorLink, PlanList, Space
 from portal.models.support import SupportLook, SupportVisit
 from portal.models.task import Task, TaskItem
 
@@ -28,6 +28,7 @@ __all__ = [
     "LostRight",
     "MemberSync",
     "PersonName",
+    "PlanList",
     "PrunePermit",
     "Space",
     "SpaceAdmin",

@@ -133,6 +133,19 @@ class AccountMapping(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
 
 
+class PlanList(Base):
+    """The plans of a space's members with their accounting codes, as Cobot's list last told."""
+
+    __tablename__ = "plan_list"
+
+    space_id: Mapped[int] = mapped_column(
+        ForeignKey("space.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    plans: Mapped[list[Any]] = mapped_column(JSON)
+    """Of each plan "name", "code" (or null) and "members", how many have it."""
+    read_at: Mapped[datetime] = mapped_column(Moment)
+
+
 class DebtorLink(Base):
     """A contact that an admin chose for a debtor; it wins over the customer number."""
 

@@ -12,7 +12,7 @@ from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, PermanentError, RemoteError
 from portal.models import InvoiceSync, MemberSync, Space
-from portal.services import budgets, clients, pauses, record, spot_checks, subscriptions
+from portal.services import budgets, clients, pauses, plan_lists, record, spot_checks, subscriptions
 from portal.services.clients import Remotes
 
 log = structlog.get_logger(__name__)
@@ -138,6 +138,7 @@ def _add_missed_members(space: Space, remotes: Remotes) -> int:
     """
     assert space.connected_at is not None
     members, _ = remotes.cobot.memberships()
+    plan_lists.keep(space.id, plan_lists.counted(members))
     known = set(
         db.session.scalars(
             select(MemberSync.cobot_membership_id).where(MemberSync.space_id == space.id)

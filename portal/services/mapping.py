@@ -14,16 +14,24 @@ from typing import Any
 
 from sqlalchemy import select
 
-from portal.cobot.records import AccountingCode, Invoice, Line
+from portal.cobot.records import Line
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import Chart, Space, Task
-from portal.money import ZERO, to_cents
-from portal.services import charts, heal, mapping_rows, rehearsal, tasks
+from portal.money import ZERO
+from portal.services import (
+    charts,
+    code_usage,
+    heal,
+    mapping_rows,
+    plan_lists,
+    rehearsal,
+    tasks,
+)
+from portal.services.plan_lists import PlanUse
 from portal.services.task_looks import Look
-from portal.sync.accounts import AccountIndex, AccountMatch, fold_name, written_code
+from portal.sync.accounts import AccountIndex, AccountMatch, fold_name
 from portal.sync.suggestions import Suggester, Suggestion
-from portal.sync.taxes import line_rate, percent
 
 KIND = "mapping"
 DAYS = 90
@@ -44,6 +52,8 @@ class CodeRow:
     rates: tuple[str, ...]
     is_fixed: bool = False
     """A person chose the account for this code."""
+    plans: tuple[PlanUse, ...] = ()
+    """The plans of Cobot's members that carry this code, those with most members first."""
     waits: int = 0
     """So many invoices are not booked for want of this account."""
     account_number: str | None = None
@@ -89,6 +99,10 @@ class MappingCheck:
     before_at: datetime | None
     """Since when `changes` are counted."""
     chart_read_at: datetime | None
+    plans_without_code: tuple[PlanUse, ...] = ()
+    """Plans whose invoices will be refused: their lines will carry no accounting code."""
+    plans_read_at: datetime | None = None
+    """None while Cobot's members, and with them the plans, were never read."""
 
     @property
     def total(self) -> int:
@@ -108,47 +122,21 @@ def run(look: Look) -> None:
     assert task.from_date is not None
     assert task.to_date is not None
     codes = look.once("codes", look.remotes.cobot.accounting_codes)
+    code_usage.read_plans(look)
     invoices, _ = rehearsal.read_invoices(look, task.from_date, task.to_date)
     index = look.once(
         "chart",
         lambda: charts.index_of(space, look.remotes, younger_than=AT_ONCE),
     )
-    seen, without_code = usage_of(codes, invoices)
+    seen, without_code = code_usage.usage_of(codes, invoices)
+    if (known := plan_lists.last(space)) is not None:
+        code_usage.add_plans(seen, known)
     result = {
         "codes": list(seen.values()),
         "without_code": without_code,
         "matches": {key: _outcome(index, facts["code"]) for key, facts in seen.items()},
     }
     look.finish(result)
-
-
-def usage_of(
-    codes: tuple[AccountingCode, ...], invoices: list[Invoice]
-) -> tuple[dict[str, dict[str, Any]], int]:
-    """Return each code by its folded form, with count, net sum and rates of its lines."""
-    seen: dict[str, dict[str, Any]] = {}
-
-    def facts_of(code: str, *, in_list: bool) -> dict[str, Any]:
-        facts = seen.setdefault(fold_name(code), _facts(code, in_list=in_list))
-        facts["in_list"] = facts["in_list"] or in_list
-        return facts
-
-    for code in codes:
-        facts = facts_of(code.name, in_list=True)
-        if code.tax_rate is not None and percent(code.tax_rate) not in facts["rates"]:
-            facts["rates"].append(percent(code.tax_rate))
-    without_code = 0
-    for line in (line for invoice in invoices for line in invoice.lines):
-        written = written_code(line)
-        if written is None:
-            without_code += 1
-            continue
-        facts = facts_of(written, in_list=False)
-        facts["lines"] += 1
-        facts["net"] = str(Decimal(facts["net"]) + to_cents(line.net))
-        if (rate := percent(line_rate(line))) not in facts["rates"]:
-            facts["rates"].append(rate)
-    return seen, without_code
 
 
 def check(space: Space, *, suggest: bool = True) -> MappingCheck | None:
@@ -172,16 +160,25 @@ def check(space: Space, *, suggest: bool = True) -> MappingCheck | None:
     read_at = chart.read_at if chart and chart.read_at != charts.LONG_AGO else None
     facts_of = {fold_name(one["code"]): one for one in (newest.result["codes"] if newest else ())}
     for folded, code in fixed.items():
-        facts_of.setdefault(folded, _facts(code, in_list=False))
+        facts_of.setdefault(folded, code_usage.facts_of_code(code, in_list=False))
+    known = plan_lists.last(space)
+    if known is not None:
+        code_usage.add_plans(facts_of, known)
+    plans_of = known.by_code() if known else {}
     waits = _waiting(space)
     index = charts.last_index(space) or AccountIndex([])
     rows = [
-        replace(_row(space, index, facts), is_fixed=folded in fixed, waits=waits.get(folded, 0))
+        replace(
+            _row(space, index, facts),
+            is_fixed=folded in fixed,
+            plans=plans_of.get(folded, ()),
+            waits=waits.get(folded, 0),
+        )
         for folded, facts in facts_of.items()
     ]
     if suggest:
         rows = with_suggestions(space, rows)
-    rows.sort(key=lambda row: (row.fits, not row.is_fixed, -abs(row.net), fold_name(row.code)))
+    rows.sort(key=_urgency)
     now = {folded: _outcome(index, facts["code"]) for folded, facts in facts_of.items()}
     return MappingCheck(
         rows=tuple(rows),
@@ -191,7 +188,15 @@ def check(space: Space, *, suggest: bool = True) -> MappingCheck | None:
         checked_at=newest.finished_at if newest else None,
         before_at=before.finished_at if before else None,
         chart_read_at=read_at,
+        plans_without_code=known.without_code if known else (),
+        plans_read_at=known.read_at if known else None,
     )
+
+
+def _urgency(row: CodeRow) -> tuple[bool, bool, Decimal, int, str]:
+    """Sort what does not fit first, then what a person assigned, then by money and members."""
+    members = sum(plan.members for plan in row.plans)
+    return (row.fits, not row.is_fixed, -abs(row.net), -members, fold_name(row.code))
 
 
 def with_suggestions(space: Space, rows: Sequence[CodeRow]) -> list[CodeRow]:
@@ -211,12 +216,9 @@ def row_of(space: Space, code: str) -> CodeRow:
     known = check(space, suggest=False)
     same = [row for row in (known.rows if known else ()) if fold_name(row.code) == fold_name(code)]
     index = charts.last_index(space) or AccountIndex([])
-    row = same[0] if same else _row(space, index, _facts(code.strip(), in_list=False))
+    unseen = code_usage.facts_of_code(code.strip(), in_list=False)
+    row = same[0] if same else _row(space, index, unseen)
     return with_suggestions(space, [row])[0]
-
-
-def _facts(code: str, *, in_list: bool) -> dict[str, Any]:
-    return {"code": code, "in_list": in_list, "lines": 0, "net": "0.00", "rates": []}
 
 
 def _waiting(space: Space) -> dict[str, int]:

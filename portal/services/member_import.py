@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, insert, select
 from portal.cobot.records import Membership
 from portal.database import db, insert_or_update, utcnow
 from portal.models import MemberSync, Space, State, Task, TaskItem
-from portal.services import contact_book, record, tasks
+from portal.services import contact_book, plan_lists, record, tasks
 from portal.services.task_looks import Look
 from portal.services.task_work import TaskWork
 from portal.services.work import Work
@@ -36,6 +36,7 @@ def prepare(space: Space, *, actor: str) -> Task:
 def run(look: Look) -> None:
     """Match all members; then a person decides. Raises RemoteError, TaskStopped."""
     members, unreadable = look.once("members", look.remotes.cobot.memberships)
+    plan_lists.keep(look.space.id, plan_lists.counted(members))
     look.tell(0, len(members))
     book = contact_book.read(look)
     emails = look.pages("emails", look.remotes.sevdesk.emails_page)

@@ -25,6 +25,7 @@ from portal.models import (
     LostRight,
     MemberSync,
     PersonName,
+    PlanList,
     PrunePermit,
     Space,
     SpaceAdmin,
@@ -98,6 +99,7 @@ def delete_space(space: Space) -> int:
             Chart,
             AccountMapping,
             DebtorLink,
+            PlanList,
             SpaceAdmin,
             LostRight,
         ):

@@ -81,6 +81,7 @@ MEMBERSHIP = {
     },
     "customer_number": "10000",
     "team_id": None,
+    "plan": {"name": "Flex", "currency": "EUR", "accounting_code": "Mitgliedschaft"},
     "confirmed_at": "2026/02/01 12:00:00 +0000",
 }
 

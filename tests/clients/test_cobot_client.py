@@ -18,6 +18,7 @@ from portal.cobot.records import (
     Invoice,
     Line,
     Membership,
+    Plan,
     Subscription,
     Tax,
 )
@@ -142,7 +143,23 @@ def test_a_membership_has_address_and_number(remote, cobot):
         customer_number="10000",
         address=address,
         confirmed_at=datetime(2026, 2, 1, 12, tzinfo=UTC),
+        plan=Plan("Flex", "Mitgliedschaft"),
     )
+
+
+@pytest.mark.parametrize(
+    ("plan", "known"),
+    [
+        ({"name": "Fix ", "accounting_code": None}, Plan("Fix")),
+        ({"name": "Fix", "accounting_code": 4400}, Plan("Fix")),
+        ({"name": None, "accounting_code": "4400"}, None),
+        (None, None),
+        ("Fix", None),
+    ],
+)
+def test_a_plan_that_cannot_be_read_does_not_hide_the_member(remote, cobot, plan, known):
+    remote.get(f"{SPACE}/api/memberships/mem-1", json=MEMBERSHIP | {"plan": plan})
+    assert cobot.membership("mem-1").plan == known
 
 
 @pytest.mark.parametrize(

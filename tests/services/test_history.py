@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 
 from portal.cli import register_commands
 from portal.core import core
-from portal.database import db
+from portal.database import Base, db
 from portal.models import HistoryLine, InvoiceSync, PersonName, Space
 from portal.services import connection, history, retention
 from tests.services.conftest import Remote, admin_named, announce, row_of, sync, work
@@ -105,6 +105,13 @@ def test_a_deleted_space_leaves_nothing_but_its_own_chain(remote: Remote, alpha:
     assert retention.delete_space(alpha) == 1
     assert db.session.scalars(select(InvoiceSync)).all() == []
     assert db.session.scalars(select(PersonName)).all() == []
+    tables = {one for one in Base.metadata.sorted_tables if "space_id" in one.c}
+    left = {
+        one.name
+        for one in tables
+        if db.session.execute(select(one).where(one.c.space_id == alpha.id)).first()
+    }
+    assert left == {"history_line"}
     lines, breaks = history.verify(alpha)
     assert breaks == []
     assert lines >= 4

@@ -15,7 +15,7 @@ from sqlalchemy import event, select
 
 from portal.database import db, utcnow
 from portal.models import AccountMapping, Chart, InvoiceSync, Space, State, Task
-from portal.services import mapping_rows, tasks, vault
+from portal.services import mapping_rows, plan_lists, tasks, vault
 from portal.services.connection import SettingsRefused
 from tests.web.conftest import NOON, Cast, csrf_of
 from tests.web.tasks import chart, checked
@@ -114,6 +114,34 @@ def test_what_does_not_match_comes_first_with_suggestions_and_why(
     opened = owner.get(f"{PAGE}?show=open").text
     assert len(codes_of(opened)) == 2
     assert owner.get(f"{PAGE}?show=x&after_place=y").status_code == 200
+
+
+def plans(app: Flask, space_id: int, *known: tuple[str, str | None, int]) -> None:
+    with app.app_context():
+        rows = [{"name": name, "code": code, "members": count} for name, code, count in known]
+        plan_lists.keep(space_id, rows)
+        db.session.commit()
+
+
+def test_plans_that_use_a_code_stand_beside_it_and_those_without_one_above(
+    app: Flask, owner: FlaskClient, cast: Cast, known: None
+) -> None:
+    words = said(owner.get(PAGE).text)
+    assert "Die Tarife in Cobot sind noch nicht bekannt" in words
+    plans(
+        app, cast.alpha, ("Flex", "Mitgliedschaft", 12), ("Fix", "mitgliedschaft", 1),
+        ("Team 4", "Teambüro", 3), ("Post", None, 2),
+        *((f"Tarif {n}", "4401", 9 - n) for n in range(5)),
+    )  # fmt: skip
+    page = owner.get(PAGE).text
+    assert ("Teambüro", "", "account_missing") in codes_of(page), "no invoice used it yet"
+    words = said(page)
+    assert "Flex (12 Mitglieder), Fix (1 Mitglied)" in words
+    assert "Tarif 2 (7 Mitglieder) und 2 weitere" in words
+    assert "nur in Tarifen" in words
+    assert "Ein Tarif hat keinen Buchungscode, seine Rechnungen werden nicht" in words
+    assert "Post (2 Mitglieder)" in words
+    assert "noch nicht bekannt" not in words
 
 
 def test_all_match_leads_to_the_older_invoices(app: Flask, owner: FlaskClient, cast: Cast) -> None:
