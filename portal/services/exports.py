@@ -15,8 +15,11 @@ from sqlalchemy import ColumnElement, LargeBinary, Select, Table, or_, select, t
 from portal.database import Base, db, utcnow
 from portal.models import (
     Admin,
+    Batch,
+    BatchItem,
     DebtorLink,
     HistoryLine,
+    InboxEvent,
     InvoiceSync,
     LineCalls,
     LoginSession,
@@ -27,6 +30,8 @@ from portal.models import (
     SpaceAdmin,
     SupportLook,
     SupportVisit,
+    Task,
+    TaskItem,
 )
 from portal.tenancy import all_spaces
 
@@ -78,6 +83,9 @@ def person_parts(space: Space, person: PersonName) -> Iterator[Part]:
     invoices = select(InvoiceSync.id).where(
         InvoiceSync.space_id == space.id, InvoiceSync.person_id == person.id
     )
+    told = select(InvoiceSync.cobot_invoice_id).where(
+        InvoiceSync.space_id == space.id, InvoiceSync.person_id == person.id
+    )
     members = select(MemberSync.id).where(
         MemberSync.space_id == space.id, MemberSync.person_id == person.id
     )
@@ -91,6 +99,9 @@ def person_parts(space: Space, person: PersonName) -> Iterator[Part]:
         InvoiceSync: InvoiceSync.person_id == person.id,
         HistoryLine: is_of_them,
         LineCalls: LineCalls.line_id.in_(lines),
+        BatchItem: BatchItem.invoice_id.in_(invoices),
+        TaskItem: TaskItem.remote_id.in_(told) | (TaskItem.remote_id == person.remote_id),
+        InboxEvent: InboxEvent.remote_id.in_(told) | (InboxEvent.remote_id == person.remote_id),
     }
     for model, is_theirs in whose.items():
         table = Base.metadata.tables[model.__tablename__]
@@ -108,10 +119,22 @@ def all_spaces_admin_parts(admin: Admin) -> Iterator[Part]:
         SupportVisit: SupportVisit.admin_id == admin.id,
         SupportLook: SupportLook.admin_id == admin.id,
         HistoryLine: HistoryLine.actor.in_(actors),
+        Batch: Batch.actor.in_(actors),
+        Task: Task.actor.in_(actors),
     }
     for model, is_theirs in whose.items():
         table = Base.metadata.tables[model.__tablename__]
         yield table.name, _pieces(table, is_theirs, read=_read_all_spaces)
+    yield "space_token", _tokens_made_in_all_spaces(admin)
+
+
+@all_spaces("what is held of a person who signs in")
+def _tokens_made_in_all_spaces(admin: Admin) -> list[Row]:
+    """Return the spaces whose token for Cobot this person's sign-in made."""
+    made = select(Space.id, Space.subdomain, Space.connected_at)
+    rows = db.session.execute(made.where(Space.cobot_user_id == admin.cobot_user_id)).all()
+    db.session.rollback()
+    return [dict(zip(("space_id", "subdomain", "connected_at"), row, strict=True)) for row in rows]
 
 
 def as_json(about: str, parts: Iterable[Part]) -> Iterator[str]:

@@ -12,16 +12,19 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.models import (
     Admin,
+    Batch,
     InboxEvent,
     InvoiceSync,
     LoginSession,
+    LostRight,
     MemberSync,
     PersonName,
     Space,
     SupportLook,
     SupportVisit,
+    Task,
 )
-from portal.services import record, retention
+from portal.services import record, retention, signin
 from portal.tenancy import all_spaces, in_space
 
 log = structlog.get_logger(__name__)
@@ -29,12 +32,15 @@ log = structlog.get_logger(__name__)
 
 def let_old_things_of_all_spaces_go() -> dict[str, int]:
     """Delete in all spaces what is past its time; return how much of each kind went. Commits."""
-    gone = _old_rows_of_all_spaces() | {"invoices": 0, "names": 0, "spaces": 0}
+    gone = _old_rows_of_all_spaces() | {"invoices": 0, "members": 0, "names": 0, "spaces": 0}
     until = retention.prune_until()
     for space in _all_spaces():
         with in_space(space.id):
-            if invoices := retention.prune(space, until):
-                gone["invoices"] += invoices
+            invoices = retention.prune(space, until)
+            members = retention.prune_members(space, until)
+            gone["invoices"] += invoices
+            gone["members"] += members
+            if invoices or members:
                 gone["names"] += _run(_names_of_nobody(space.id))
     for space in all_spaces_past_their_grace():
         with in_space(space.id):
@@ -50,6 +56,9 @@ def _old_rows_of_all_spaces() -> dict[str, int]:
         "looks": _run(_old_looks()),
         "visits": _run(_old_visits()),
         "people": _run(_people_long_gone()),
+        "lost rights": _run(_rights_long_lost()),
+        "tasks": _run(_old_tasks()),
+        "batches": _run(_old_batches()),
     }
 
 
@@ -122,6 +131,21 @@ def _people_long_gone() -> Update:
         .where(Admin.signed_in_at < before, Admin.email != "", ~signed_in)
         .values(email="")
     )
+
+
+def _rights_long_lost() -> Delete:
+    """Nobody is told of them any more; the next sign-in would delete them, if there is one."""
+    return delete(LostRight).where(LostRight.at < utcnow() - signin.LOST_SAID_FOR)
+
+
+def _old_tasks() -> Delete:
+    """Delete the work that a person started when the invoices of its year may go."""
+    return delete(Task).where(Task.finished_at < retention.kept_from())
+
+
+def _old_batches() -> Delete:
+    """The same of batches; a draft that was never started is of the day it was made."""
+    return delete(Batch).where(Batch.created_at < retention.kept_from(), Batch.state != "running")
 
 
 def _names_of_nobody(space_id: int) -> Delete:

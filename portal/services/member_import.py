@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, insert, select
 from portal.cobot.records import Membership
 from portal.database import db, insert_or_update, utcnow
 from portal.models import MemberSync, Space, State, Task, TaskItem
-from portal.services import contact_book, plan_lists, record, tasks
+from portal.services import contact_book, people, plan_lists, record, tasks
 from portal.services.task_looks import Look
 from portal.services.task_work import TaskWork
 from portal.services.work import Work
@@ -47,6 +47,7 @@ def run(look: Look) -> None:
     taken = set(linked.values())
     matches = match_members(fresh, facts, taken)
     rows = [_item(look.task, member, matches.get(member.id)) for member in members]
+    people.hide_erased(look.space, rows)
     rows.sort(key=lambda row: (_ORDER.index(row["verdict"]), row["facts"]["name"] or ""))
     for place, row in enumerate(rows, start=1):
         row["place"] = place

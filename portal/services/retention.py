@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 
 from portal import rowsecurity
 from portal.core import core
@@ -38,6 +38,17 @@ from portal.models import (
 from portal.services import history, record
 
 BATCH = 500
+EMPTIED = (
+    "cobot_user_id",
+    "sevdesk_client",
+    "cost_centre_number",
+    "cost_centre_id",
+    "refusal_message",
+    "hook_rejected_at",
+    "hook_rejected_reason",
+    "kept_since",
+)
+"""What the row of a deleted space loses besides its name."""
 FINAL = (State.SYNCED, State.MISMATCHED, State.SKIPPED, State.FAILED)
 
 
@@ -45,6 +56,11 @@ def prune_until() -> date:
     """Return the last day whose invoices may go: RETENTION_HISTORY_YEARS full years are kept."""
     this_year = utcnow().astimezone(core().config.zone).year
     return date(this_year - core().config.retention_history_years - 1, 12, 31)
+
+
+def kept_from() -> datetime:
+    """Return the moment from which on things are kept: the day after `prune_until` begins."""
+    return datetime.combine(prune_until() + timedelta(days=1), time(), core().config.zone)
 
 
 def prune(space: Space, until: date) -> int:
@@ -70,6 +86,39 @@ def prune(space: Space, until: date) -> int:
     return gone
 
 
+def prune_members(space: Space, until: date) -> int:
+    """Delete the members with whom nothing happened since a day; return how many.
+
+    One whose invoice is still kept stays. The space's own chain keeps how many. Commits.
+    """
+    gone = 0
+    after = datetime.combine(until + timedelta(days=1), time(), core().config.zone)
+    happened = exists().where(
+        HistoryLine.space_id == MemberSync.space_id,
+        HistoryLine.member_id == MemberSync.id,
+        HistoryLine.at >= after,
+    )
+    has_invoice = exists().where(
+        InvoiceSync.space_id == MemberSync.space_id, InvoiceSync.person_id == MemberSync.person_id
+    )
+    while ids := db.session.scalars(
+        select(MemberSync.id)
+        .where(
+            MemberSync.space_id == space.id,
+            MemberSync.created_at < after,
+            MemberSync.state.in_(FINAL),
+            ~happened,
+            ~has_invoice,
+        )
+        .limit(BATCH)
+    ).all():
+        gone += len(ids)
+        with _permit(space):
+            _delete_members(space, MemberSync.id.in_(ids))
+        db.session.commit()
+    return gone
+
+
 def delete_space(space: Space) -> int:
     """Delete all that is known of a disconnected space but its own chain; return the invoices gone.
 
@@ -87,7 +136,7 @@ def delete_space(space: Space) -> int:
             _delete_invoices(space, rows)
         db.session.commit()
     with _permit(space):
-        _delete_members(space)
+        _delete_members(space, MemberSync.id.is_not(None))
         for model in (
             Task,
             Batch,
@@ -104,10 +153,10 @@ def delete_space(space: Space) -> int:
             LostRight,
         ):
             db.session.execute(delete(model).where(model.space_id == space.id))
+        for field in EMPTIED:
+            setattr(space, field, None)
         space.name = ""
         space.deleted_at = utcnow()
-        space.kept_since = None
-        space.cost_centre_number = None
         record.note(space.id, "space_deleted", "done", invoices=gone)
     db.session.commit()
     return gone
@@ -155,12 +204,16 @@ def _delete_lines(space: Space, *which: ColumnElement[bool]) -> None:
     history.count(space.id, -int(gone.rowcount))  # type: ignore[attr-defined]
 
 
-def _delete_members(space: Space) -> None:
-    lines = (HistoryLine.space_id == space.id, HistoryLine.member_id.is_not(None))
+def _delete_members(space: Space, which: ColumnElement[bool]) -> None:
+    theirs = (MemberSync.space_id == space.id, which)
+    lines = (
+        HistoryLine.space_id == space.id,
+        HistoryLine.member_id.in_(select(MemberSync.id).where(*theirs)),
+    )
     members, first, last = db.session.execute(
         select(
             func.count(), func.min(MemberSync.created_at), func.max(MemberSync.created_at)
-        ).where(MemberSync.space_id == space.id)
+        ).where(*theirs)
     ).one()
     record.note(
         space.id,
@@ -175,4 +228,6 @@ def _delete_members(space: Space) -> None:
         ),
     )
     _delete_lines(space, *lines)
-    db.session.execute(delete(MemberSync).where(MemberSync.space_id == space.id))
+    db.session.execute(
+        delete(MemberSync).where(*theirs).execution_options(synchronize_session=False)
+    )

@@ -161,8 +161,13 @@ def begin_visit(admin: Admin, space: Space, reason: str) -> SupportVisit:
     db.session.add(visit)
     db.session.flush()
     note_look(visit, "begun")
+    # The reason is a person's words and goes with the visit; the chain of the space stays for ever.
     record.note(
-        space.id, "support_visit", "noticed", actor=f"support:{admin.cobot_user_id}", why=reason
+        space.id,
+        "support_visit",
+        "noticed",
+        actor=f"support:{admin.cobot_user_id}",
+        visit=visit.id,
     )
     db.session.commit()
     return visit

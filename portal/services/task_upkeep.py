@@ -7,6 +7,8 @@ from sqlalchemy import delete, exists, or_, select, update
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import Space, Task, TaskItem
+from portal.services import tasks
+from portal.services.people import LISTS_MEMBERS
 from portal.services.tasks import KEEP_ITEMS, LOOK_WHILE_PAUSED, WAKE_AGAIN
 from portal.tenancy import all_spaces
 
@@ -38,7 +40,20 @@ def wake_due_in_all_spaces() -> int:
 
 @all_spaces("items past their time")
 def tidy_all_spaces() -> None:
-    """Delete the items of tasks that ended some weeks ago: they may name people. Commits."""
+    """Delete the items of tasks that ended some weeks ago: they may name people. Commits.
+
+    A list of members that nobody went on with for so long has ended as well.
+    """
+    for task in db.session.scalars(
+        select(Task).where(
+            Task.kind == LISTS_MEMBERS,
+            Task.state == "ready",
+            Task.created_at < utcnow() - KEEP_ITEMS,
+        )
+    ).all():
+        tasks.finish(task, "cancelled")
+        task.finished_at = task.created_at
+    db.session.commit()
     old = select(Task.id).where(Task.finished_at < utcnow() - KEEP_ITEMS)
     db.session.execute(delete(TaskItem).where(TaskItem.task_id.in_(old)))
     db.session.commit()

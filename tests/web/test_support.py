@@ -142,13 +142,16 @@ def test_admins_read_every_look_and_its_reason(
 
 
 def test_a_visit_stands_in_the_history_of_the_space(app: Flask, support: FlaskClient) -> None:
+    """Without its reason: that is a person's words, and goes with the visit."""
     visit(support)
     with app.app_context():
         line = db.session.scalars(
             select(HistoryLine).where(HistoryLine.step == "support_visit")
         ).one()
         assert line.actor == "support:u-support"
-        assert line.facts["why"] == "Ticket 4711"
+        begun = db.session.scalars(select(SupportVisit)).one()
+        assert line.facts == {"visit": begun.id}
+        assert begun.reason == "Ticket 4711"
 
 
 def test_no_route_of_support_changes_anything_but_the_record_of_looks(
