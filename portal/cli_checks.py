@@ -65,7 +65,10 @@ def rehearse_command(space: str, days: int, plain: bool) -> None:
     """Run the last invoices through all rules; nothing is written anywhere."""
     found = _space(space)
     task = _run(rehearsal.start(found, actor=ACTOR, days=days))
-    _show_outcome(task, plain)
+    if plain:
+        _print(_outcome_of(task))
+    else:
+        _tell_outcome(task)
 
 
 @members_group.command("import")
@@ -115,22 +118,18 @@ def backfill_command(space: str, first: datetime, last: datetime, yes: bool, pla
         task = _run(backfill.prepare(found, first.date(), last.date(), actor=ACTOR))
     except tasks.TaskOpen as err:
         raise click.ClickException("A backfill is under way in this space already.") from err
-    if not plain or not yes:
-        _show_outcome(task, plain)
+    if not (plain and yes):
+        _tell_outcome(task, err=plain)  # standard output holds one JSON document and nothing else
     if task.state != "ready":
         if not plain:
             click.echo("Nothing to do.", err=True)
-            return
-        if not yes:
-            return  # the rehearsal that was printed says so
     elif yes or click.confirm("Begin?", err=True):
         backfill.WORK.start(found, task)
         _work(found, task)
     else:
         tasks.cancel(task, found, actor=ACTOR)
-        return
     done = backfill.WORK.progress(found, task)
-    result = {
+    result: dict[str, Any] = {
         "state": done.task.state,
         "total": done.task.total if task.phase == "work" else 0,
         "synced": done.synced,
@@ -140,9 +139,9 @@ def backfill_command(space: str, first: datetime, last: datetime, yes: bool, pla
         "waiting": done.working,
     }
     if plain:
-        _print(result)
-        return
-    click.echo("\n".join(f"{name}\t{value}" for name, value in result.items()))
+        _print(result | {"rehearsal": _outcome_of(task)})
+    elif task.phase == "work":
+        click.echo("\n".join(f"{name}\t{value}" for name, value in result.items()))
 
 
 @month_group.command("check")
@@ -185,33 +184,34 @@ def _work(space: Space, task: Task) -> None:
     db.session.refresh(space)
 
 
-def _show_outcome(task: Task, plain: bool) -> None:
+def _outcome_of(task: Task) -> dict[str, Any]:
     outcome = rehearsal.outcome_of(task)
     assert outcome is not None
-    if plain:
-        named = [item for item in tasks.items(task, limit=100_000) if item.cause_code]
-        _print(
+    named = [item for item in tasks.items(task, limit=100_000) if item.cause_code]
+    return {
+        **outcome.to_json(),
+        "invoices": [
             {
-                **outcome.to_json(),
-                "invoices": [
-                    {
-                        "number": item.number,
-                        "date": item.day,
-                        "gross": item.gross,
-                        "state": item.verdict,
-                        "cause": item.cause_code,
-                        "params": item.cause_params,
-                    }
-                    for item in named
-                ],
+                "number": item.number,
+                "date": item.day,
+                "gross": item.gross,
+                "state": item.verdict,
+                "cause": item.cause_code,
+                "params": item.cause_params,
             }
-        )
-        return
-    click.echo(_headline(outcome))
+            for item in named
+        ],
+    }
+
+
+def _tell_outcome(task: Task, *, err: bool = False) -> None:
+    outcome = rehearsal.outcome_of(task)
+    assert outcome is not None
+    click.echo(_headline(outcome), err=err)
     for group in outcome.groups:
         params = " ".join(f"{name}={value}" for name, value in group.params.items())
         cause = group.cause or "-"
-        click.echo(f"{group.verdict}\t{cause}\t{params}\t{group.count}\t{group.gross}")
+        click.echo(f"{group.verdict}\t{cause}\t{params}\t{group.count}\t{group.gross}", err=err)
 
 
 def _headline(outcome: Outcome) -> str:

@@ -69,6 +69,25 @@ def test_backfill_asks_first_and_a_month_with_open_ends_exits_with_1(
     run("month", "check", "alpha", "2026-04")
 
 
+@pytest.mark.parametrize(
+    ("answer", "state", "booked"), [("n\n", "cancelled", 0), ("y\n", "done", 2)]
+)
+def test_backfill_that_asks_prints_one_json_document(
+    remote: Remote, alpha: Space, core_app: Flask, answer: str, state: str, booked: int
+) -> None:
+    register_commands(core_app)
+    for number in range(2):
+        remote.invoice(
+            "alpha", number=f"R-{number}", invoiceDate="2026-04-02", items=[line()], debitor=XYZ
+        )
+    window = ["backfill", "alpha", "--from", "2026-04-01", "--to", "2026-04-30", "--json"]
+    result = core_app.test_cli_runner().invoke(args=window, input=answer)
+    found = json.loads(result.stdout)
+    assert (found["state"], found["synced"]) == (state, booked)
+    assert (found["rehearsal"]["total"], found["rehearsal"]["ok"]) == (2, 2)
+    assert "2 of 2 would be transferred" in result.stderr
+
+
 def test_what_is_under_way_is_said_and_left_alone(remote: Remote, alpha: Space, run: Any) -> None:
     members = member_import.prepare(alpha, actor="admin:owner")
     task_runs.run_to_end(members)
