@@ -14,6 +14,7 @@ from portal.cli import register_commands
 from portal.config import Config
 from portal.core import create_core
 from portal.filters import register_filters
+from portal.filters_history import register_history_filters
 from portal.oauth import register_cobot
 from portal.services.sessions import DatabaseSessions, ServerSession
 from portal.services.signin import Rights
@@ -97,6 +98,7 @@ def create_app(config: Config | None = None) -> Flask:
     register_access(app)
     register_protection(app)
     register_filters(app)
+    register_history_filters(app)
     bundles.register_bundles(app)
     errors.register_errors(app)
     for blueprint in BLUEPRINTS:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from flask import Flask
@@ -21,7 +20,7 @@ from flask_babel import (
 )
 from markupsafe import Markup
 
-from portal.models import HistoryLine, InvoiceSync, State
+from portal.models import InvoiceSync, State
 from portal.services import wording
 from portal.services.overview import Badge
 from portal.services.retry import can_retry
@@ -32,17 +31,13 @@ from portal.services.sentences import (
     cause_title,
     entry_of,
     fix_sentence,
+    names_a_time,
     rehearsed_fix,
     rehearsed_text,
 )
-from portal.sync.messages import DECIMAL_PARAMS, MONEY_PARAMS
 
 EURO = "EUR"
-MONEY_FACTS = MONEY_PARAMS | {"gross", "sevdesk_gross", "amount", "difference"}
-TIME_FACTS = {"next_try_at", "until"}
 EXAMPLE_DAY = date(2025, 2, 28)
-FACTS_IN_THE_LINE = {"cause", "params", "next_try_at", "attempt"}
-DAY_FACTS = {"due_date", "invoice_date", "start_date"}
 
 
 def money(amount: Decimal | None, currency: str | None = EURO) -> str:
@@ -126,9 +121,14 @@ def clock(value: datetime) -> str:
 
 def state_word(invoice: InvoiceSync) -> str:
     """Return the state in words; a retry says when."""
-    if invoice.state == State.WAITING and invoice.attempts and invoice.next_try_at:
-        return str(gettext("Retrying at %(time)s", time=clock(invoice.next_try_at)))
+    if (at := _retry_at(invoice)) is not None:
+        return str(gettext("Retrying at %(time)s", time=clock(at)))
     return state_name(invoice.state)
+
+
+def _retry_at(invoice: InvoiceSync) -> datetime | None:
+    is_retry = invoice.state == State.WAITING and invoice.attempts
+    return invoice.next_try_at if is_retry else None
 
 
 def state_name(state: str) -> str:
@@ -182,6 +182,15 @@ def invoice_cause(invoice: InvoiceSync) -> str:
     return cause_text(invoice.cause_code, invoice.cause_params, invoice.next_try_at)
 
 
+def row_cause(invoice: InvoiceSync) -> str:
+    """Return the cause as it stands beside the state: the time that the state says is not said
+    again."""
+    code = invoice.cause_code
+    if code and names_a_time(code) and _retry_at(invoice) is not None:
+        return f"{cause_title(code)}."
+    return invoice_cause(invoice)
+
+
 def member_verdict(verdict: str) -> str:
     """Return what is to be done with a member of an import."""
     return str(gettext(wording.MEMBER_VERDICTS[verdict]))
@@ -201,75 +210,6 @@ def look_word(what: str) -> str:
 def hook_reason(code: str | None) -> str:
     """Return why a hook was turned away."""
     return str(gettext(wording.HOOK_REASONS.get(code or "", wording.HOOK_UNKNOWN)))
-
-
-def history_word(line: HistoryLine) -> str:
-    """Return what was done in this line of a history."""
-    return str(gettext(wording.STEPS.get(line.step, wording.STEP_UNKNOWN)))
-
-
-def outcome_word(line: HistoryLine) -> str:
-    return str(gettext(wording.OUTCOMES.get(line.outcome, wording.OUTCOMES["noticed"])))
-
-
-def actor_word(line: HistoryLine, people: Mapping[str, str]) -> str:
-    """Return who did it: Cobot, the portal, or a person by e-mail where we know it."""
-    kind, colon, user_id = line.actor.partition(":")
-    if colon:
-        who = people.get(user_id, user_id)
-        return f"Support ({who})" if kind == "support" else who
-    return str(gettext(wording.ACTORS.get(line.actor, line.actor)))
-
-
-def detail_facts(line: HistoryLine) -> dict[str, Any]:
-    """Return the facts that stand below a line of the history, empty ones left out."""
-    return {
-        name: value
-        for name, value in line.facts.items()
-        if name not in FACTS_IN_THE_LINE and value not in ([], {}, "")
-    }
-
-
-def readable_json(value: Any) -> str:
-    """Return a body as indented JSON."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def fact_name(name: str) -> str:
-    text = wording.FACTS.get(name)
-    return str(gettext(text)) if text else name
-
-
-def fact_value(value: Any, name: str = "") -> str:
-    """Return one fact as text; lists and tables are joined."""
-    if isinstance(value, bool):
-        return str(gettext("yes") if value else gettext("no"))
-    if isinstance(value, Mapping):
-        parts = (f"{fact_name(key)}: {fact_value(part, key)}" for key, part in value.items())
-        return ", ".join(parts)
-    if isinstance(value, list | tuple):
-        return " · ".join(fact_value(part, name) for part in value)
-    if words := wording.FACT_WORDS.get(name, {}).get(str(value)):
-        return str(gettext(words))
-    if name == "cause":
-        return cause_text(str(value))
-    return _readable(name, value)
-
-
-def _readable(name: str, value: Any) -> str:
-    """Return a value of the history in the reader's way: amounts, numbers, days, times."""
-    try:
-        if name in MONEY_FACTS:
-            return money(Decimal(str(value)))
-        if name in DECIMAL_PARAMS:
-            return str(format_decimal(Decimal(str(value))))
-        if name in TIME_FACTS:
-            return str(format_datetime(datetime.fromisoformat(str(value)), "short"))
-        if name in DAY_FACTS:
-            return day(date.fromisoformat(str(value)))
-    except (InvalidOperation, ValueError):
-        pass  # not what its name says: shown as it is
-    return str(value)
 
 
 def register_filters(app: Flask) -> None:
@@ -299,18 +239,12 @@ def register_filters(app: Flask) -> None:
         cause_link,
         cause_retry,
         invoice_cause,
+        row_cause,
         can_retry,
         hook_reason,
         look_word,
         member_verdict,
         member_reason,
         rest_time,
-        history_word,
-        outcome_word,
-        actor_word,
-        detail_facts,
-        readable_json,
-        fact_name,
-        fact_value,
     ):
         app.add_template_filter(function)

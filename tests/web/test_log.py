@@ -303,15 +303,21 @@ def test_log_of_a_space_that_is_not_connected_promises_nothing(
     assert 'role="search"' not in page
 
 
-def test_retry_says_when(owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]) -> None:
+def test_retry_says_when_once(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
     from portal.database import utcnow
 
     add_invoice(
         cast.alpha, State.WAITING, attempts=1, next_try_at=utcnow(), cause_code="upstream_down"
     )
     page = owner.get(LOG).text
-    assert re.search(r"Neuer Versuch um \d\d:\d\d", page)
-    assert "sevdesk ist gerade nicht erreichbar" in page
+    [row] = re.findall(r'<tr id="inv-.*?</tr>', page, re.DOTALL)
+    assert re.search(r"Neuer Versuch um \d\d:\d\d", row)
+    assert "sevdesk ist nicht erreichbar." in row
+    assert "Nächster Versuch" not in row
+    file = owner.get("/spaces/alpha/log.csv").text
+    assert len(re.findall(r"\b\d\d:\d\d\b", file)) == 1
 
 
 def test_file_opens_in_a_spreadsheet_and_holds_the_filtered_list(
