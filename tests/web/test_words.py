@@ -100,6 +100,21 @@ def test_german_says_du(german: Catalog) -> None:
             assert not re.search(r"\b(Ihr|Ihre|Ihnen|Ihren)\b", str(text)), text
 
 
+def test_sevdesk_is_spelled_as_it_spells_itself(german: Catalog) -> None:
+    """One page alone has a name of its own, that of the help page's picture."""
+    texts = [str(text) for entry in german for text in (entry.id, entry.string)]
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
+        prose = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        texts.append(prose)
+    wrong = [
+        text[max(0, found.start() - 20) : found.end() + 20]
+        for text in (one.replace("Deine SevDesk Daten", "") for one in texts)
+        for found in re.finditer("sevdesk", text, re.IGNORECASE)
+        if found[0] != "sevdesk"
+    ]
+    assert wrong == []
+
+
 def test_every_state_and_every_way_on_has_words() -> None:
     assert set(wording.STATES) == set(wording.STATE_ICONS) == set(wording.STATE_MEANINGS)
     assert set(wording.STATES) == set(State)
