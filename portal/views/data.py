@@ -22,6 +22,7 @@ from portal.forms import LONGEST_SEARCH, row_id
 from portal.models import PersonName
 from portal.services import exports, housekeeping, people
 from portal.services.connection import actor_of
+from portal.services.table_words import TABLES
 from portal.views.access import current_admin, current_space, streamed
 from portal.views.tables import csv_lines
 
@@ -34,7 +35,7 @@ def index(subdomain: str) -> ResponseReturnValue:
     return render_template(
         "data/index.html",
         space=space,
-        tables=exports.tables_of_a_space(),
+        tables=TABLES,
         q=q,
         people=people.find(space, q),
         pseudonym=people.pseudonym,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import select
 from portal.database import Base, db, utcnow
 from portal.models import Admin, HistoryLine, LoginSession, PersonName, Space, SpaceAdmin
 from portal.services import exports, history, record, vault
+from portal.services.table_words import TABLES
 from tests.conftest import by_id
 from tests.web.conftest import Cast, csrf_of
 
@@ -67,6 +69,22 @@ def test_each_table_is_given_out_as_csv_that_a_spreadsheet_does_not_run(
     head, *rows = rows_of_csv(owner.get("/spaces/alpha/export/person_name.csv").text)
     assert [row[head.index("name")] for row in rows] == ["'=Erika Müller", "Otto Groß"]
     assert owner.get("/spaces/alpha/export/admin.csv").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("de", "Namen von Personen und Firmen"), ("en", "Names of people and companies")],
+)
+def test_each_table_has_its_words(
+    sign_in: Callable[..., FlaskClient], planted: Cast, language: str, words: str
+) -> None:
+    assert set(TABLES) == set(exports.tables_of_a_space())
+    assert len(set(TABLES.values())) == len(TABLES)
+    page = sign_in(planted.owner, language=language).get(DATA).text
+    links = re.findall(r'href="/spaces/alpha/export/(\w+)\.csv">([^<]+)<', page)
+    assert dict(links)["person_name"] == words
+    assert not [said for table, said in links if said == table or "_" in said]
+    assert [table for table, _ in links] == list(TABLES)
 
 
 def test_large_tables_are_read_in_pieces_and_none_is_lost(
