@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -183,6 +185,26 @@ def test_what_is_due_without_an_alarm_gets_one(remote: Remote, alpha: Space) -> 
     db.session.commit()
     assert upkeep.sweep_all_spaces() == 1
     assert upkeep.tick_all_spaces() == 1
+
+
+def test_an_alarm_is_kept_to_the_moment(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for its budget of calls must not lose a part of it between two looks."""
+    pauses: list[float] = []
+    monkeypatch.setattr(upkeep.time, "sleep", pauses.append)
+    monkeypatch.setattr(upkeep, "sweep_all_spaces", lambda: 0)
+    once = iter((False, True))
+    with time_machine.travel(utcnow(), tick=False):
+        alpha.wake_at = utcnow() + timedelta(seconds=0.1)
+        db.session.commit()
+        upkeep.run(lambda: next(once))
+    assert pauses == [pytest.approx(0.1)]
+    db.session.get_one(Space, alpha.id).wake_at = utcnow() + timedelta(hours=1)
+    db.session.commit()
+    once = iter((False, True))
+    upkeep.run(lambda: next(once))
+    assert pauses[1:] == [upkeep.TICK_SECONDS]
 
 
 def test_the_same_hook_fifty_times_makes_one_row(remote: Remote, alpha: Space) -> None:
