@@ -238,6 +238,19 @@ ROWS: tuple[Row, ...] = (
         "tests/services/test_rowsecurity.py::test_the_portals_role_adds_to_the_history_and_nothing_else",
         on="postgresql",
     ),
+    Row(
+        TENANTS, "8.4.1", 2, "neither a space nor a right stays on a pooled connection after an error or a rollback, whatever the table",
+        "portal/rowsecurity.py", "f'SET LOCAL ROLE \"{prune_role(role)}\"'", "f'SET ROLE \"{prune_role(role)}\"'",
+        "tests/services/test_nothing_entered.py::test_nothing_stays_on_a_pooled_connection_whatever_went_wrong",
+        on="postgresql",
+    ),
+    Row(
+        TENANTS, "8.4.1", 2, "before a space was entered no row of any table is read, changed, deleted or added",
+        "portal/rowsecurity.py", "f\"CREATE POLICY {POLICY} ON {quoted} USING ({EVERYTHING} OR {column} = {ENTERED})\"",
+        "f\"CREATE POLICY {POLICY} ON {quoted} USING ({EVERYTHING} OR {column} = {ENTERED}) WITH CHECK (true)\"",
+        "tests/services/test_nothing_entered.py::test_no_space_entered_means_no_row_of_any_table",
+        on="postgresql",
+    ),
     # --- secrets
     Row(
         SECRETS, "11.5.1", 2, "the secret of the hooks has 256 random bits, and is another after a reconnect",
