@@ -39,6 +39,20 @@ def is_due(now: datetime) -> ColumnElement[bool]:
     return or_(*wanted)
 
 
+def ask(space: Space) -> bool:
+    """Have a worker compare the space with Cobot's list now; False while it is not at work.
+    Commits.
+
+    Asked for twice it is made once; without a worker or a call left upkeep asks again.
+    """
+    if space.connected_at is None or space.is_paused:
+        return False
+    space.caught_up_on = None
+    db.session.commit()
+    core().queue.catch_up(space.id)
+    return True
+
+
 def catch_up_if_due(space_id: int) -> int:
     """Catch up unless it was done meanwhile: upkeep may have asked again while the first worked."""
     due = select(Space.id).where(Space.id == space_id, is_due(utcnow()))

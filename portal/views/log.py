@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import chain
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from portal.filters import day, row_cause, state_word
 from portal.forms import filter_query, log_filter, row_id, shown_page
-from portal.services import cause_bar
+from portal.services import catchup, cause_bar
 from portal.services import log as log_service
 from portal.services.log import LogRow
 from portal.views.access import current_space, is_fragment, poll, streamed
@@ -58,6 +58,14 @@ def changes(subdomain: str) -> ResponseReturnValue:
         changes=found,
         shown=shown,
     )
+
+
+@bp.post("/log/look")
+def look(subdomain: str) -> ResponseReturnValue:
+    """Look in Cobot for what no message told: where none has come yet, or none can come."""
+    if catchup.ask(current_space()):
+        flash(_("We are looking in Cobot. What is found appears here by itself."))
+    return redirect(url_for(".index", subdomain=subdomain), 303)
 
 
 @bp.get("/log.csv")

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, select
 
-from portal.database import db
-from portal.models import State
+from portal.database import db, utcnow
+from portal.models import Space, State
+from portal.services import catchup
 from portal.views.tables import safe_cell
-from tests.web.conftest import Cast
+from tests.web.conftest import NOON, Cast, csrf_of
 
 LOG = "/spaces/alpha/log"
 
@@ -293,6 +294,38 @@ def test_empty_log_says_what_to_expect(owner: FlaskClient) -> None:
     assert "Keine Rechnung passt zu diesem Filter." in owner.get(f"{LOG}?q=9").text
 
 
+def test_empty_log_looks_in_cobot_for_what_no_message_told(
+    app: Flask,
+    owner: FlaskClient,
+    cast: Cast,
+    edit_space: Callable[..., None],
+    add_invoice: Callable[..., int],
+) -> None:
+    edit_space(cast.alpha, caught_up_on=NOON.date(), start_date=NOON.date())
+    page = owner.get(LOG).text
+    assert 'action="/spaces/alpha/log/look"' in page
+    data = {"csrf_token": csrf_of(owner, LOG)}
+    said = owner.post(f"{LOG}/look", data=data, follow_redirects=True).text
+    assert "Wir sehen in Cobot nach" in said
+    with app.app_context():
+        space = db.session.get_one(Space, cast.alpha)
+        assert db.session.scalars(select(Space.id).where(catchup.is_due(utcnow()))).all()
+        assert space.caught_up_on is None, "upkeep asks too, should the queue be away"
+    add_invoice(cast.alpha)
+    assert "log/look" not in owner.get(LOG).text
+
+
+def test_a_paused_space_does_not_look_in_cobot(
+    app: Flask, owner: FlaskClient, cast: Cast, edit_space: Callable[..., None]
+) -> None:
+    day = NOON.date()
+    edit_space(cast.alpha, caught_up_on=day, paused_at=NOON, pause_code="paused_by_hand")
+    assert "log/look" not in owner.get(LOG).text
+    owner.post(f"{LOG}/look", data={"csrf_token": csrf_of(owner, "/spaces/alpha/disconnect")})
+    with app.app_context():
+        assert db.session.get_one(Space, cast.alpha).caught_up_on == day
+
+
 def test_log_of_a_space_that_is_not_connected_promises_nothing(
     owner: FlaskClient, cast: Cast, edit_space: Callable[..., None]
 ) -> None:
@@ -306,8 +339,6 @@ def test_log_of_a_space_that_is_not_connected_promises_nothing(
 def test_retry_says_when_once(
     owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
 ) -> None:
-    from portal.database import utcnow
-
     add_invoice(
         cast.alpha, State.WAITING, attempts=1, next_try_at=utcnow(), cause_code="upstream_down"
     )
