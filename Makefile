@@ -8,7 +8,7 @@ export PYTHONUTF8 := 1
 CODE := portal jobs tests wsgi.py gunicorn.conf.py
 WITHOUT_BROWSER := not browser and not faults and not long
 # Two files at a time: the tests between processes wait more than they work.
-# In the order of the folders: the few long stories of tests/e2e begin early and are not the tail.
+# As ordered (tests/conftest.py): by default the files with the fewest tests, our longest, come last.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 FAULTS := $(PY) -m pytest -q -p no:randomly tests/faults -m
 SEED ?= 1

@@ -55,6 +55,15 @@ Model = TypeVar("Model", bound=Base)
 TOKEN_KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
+LONG_STORIES = "tests/e2e/"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the long stories first, in whatever order the rest is: no process waits for one at
+    the end. The order is shuffled before this."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG_STORIES))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's .env and environment out of the tests."""
