@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.cobot.links import INVOICE
+from portal.crypto import SealBroken
 from portal.errors import NotFound, PermanentError
 from portal.forms import row_id
 from portal.models import Space
@@ -55,6 +56,21 @@ def pdf(subdomain: str, invoice_id: str) -> ResponseReturnValue:
     answer = Response(document, mimetype="application/pdf")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.pdf"'
     return answer
+
+
+@bp.get("/lines")
+@writes
+def lines(subdomain: str, invoice_id: str) -> ResponseReturnValue:
+    """Show the lines with their texts, read from Cobot now and kept nowhere; costs a call."""
+    view = _found(invoice_id)
+    try:
+        texts = remote_pages.line_texts(current_space(), view.invoice)
+    except (PermanentError, SealBroken):
+        return show_notice(
+            503, _("Cobot does not hand out the texts"), _("Open the invoice in Cobot instead.")
+        )
+    name = "invoices/_lines.html" if is_fragment() else "invoices/index.html"
+    return render_template(name, **_shown(view), texts=texts, were_texts_read=True)
 
 
 @bp.get("/cobot")

@@ -14,6 +14,7 @@ from portal.database import db
 from portal.exchange import one_line
 from portal.models import InvoiceSync, Space, State
 from portal.services import record, vault
+from tests.clients.samples import amounts, invoice_resource, item
 from tests.conftest import by_id
 from tests.web.conftest import Cast
 
@@ -83,6 +84,70 @@ def test_before_the_first_attempt_there_are_no_lines(
 ) -> None:
     add_invoice(cast.alpha, State.WAITING, cobot_invoice_id="i-1")
     assert "erscheinen nach dem ersten Versuch" in owner.get(PAGE).text
+
+
+def cobot_tells(*lines: tuple[str, str, str, str], space: str = "s-alpha") -> None:
+    """Answer with an invoice of these lines: text, code, net and gross of each."""
+    items = [
+        item(description=text, accountingCode=code, totalAmount=amounts(net, gross))
+        for text, code, net, gross in lines
+    ]
+    owner = {"space": {"data": {"id": space, "type": "spaces"}}}
+    resource = invoice_resource(owner, "i-1", items=items)
+    responses.get(f"{API}/invoices/i-1", json={"data": resource})
+
+
+TOLD = [
+    ("Flex Desk <Anna Muster>", "Desk", "100.00", "119.00"),
+    ("Raum Elbe", "Meeting", "120.00", "142.80"),
+]
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+@responses.activate
+def test_descriptions_are_read_from_cobot_on_request_and_not_kept(
+    app: Flask, owner: FlaskClient, invoice: int, headers: dict[str, str]
+) -> None:
+    page = owner.get(PAGE).text
+    assert f'href="{PAGE}/lines"' in page
+    cobot_tells(*TOLD)
+    read = owner.get(f"{PAGE}/lines", headers=headers).text
+    assert ("<html" in read) is not bool(headers)
+    for text in ("Flex Desk &lt;Anna Muster&gt;", "Raum Elbe", "gerade aus Cobot gelesen"):
+        assert text in read
+    assert "Raum Elbe" not in owner.get(PAGE).text
+    with app.app_context():
+        assert "Elbe" not in str(by_id(InvoiceSync, invoice).lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "space"), [(TOLD[:1], "s-alpha"), ([TOLD[1], TOLD[0]], "s-alpha"), (TOLD, "s-beta")]
+)
+@responses.activate
+def test_descriptions_of_other_lines_are_not_put_beside_these(
+    owner: FlaskClient, invoice: int, lines: list[tuple[str, str, str, str]], space: str
+) -> None:
+    cobot_tells(*lines, space=space)
+    read = owner.get(f"{PAGE}/lines").text
+    assert "Die Positionen in Cobot sind inzwischen andere" in read
+    assert "Raum Elbe" not in read
+    assert "Flex Desk" not in read
+
+
+@pytest.mark.parametrize(("status", "shown"), [(404, 503), (503, 503), (401, 503)])
+@responses.activate
+def test_descriptions_that_cannot_be_had_are_said_in_words(
+    owner: FlaskClient, invoice: int, status: int, shown: int
+) -> None:
+    responses.get(f"{API}/invoices/i-1", status=status, json={})
+    assert owner.get(f"{PAGE}/lines").status_code == shown
+
+
+def test_a_space_that_is_not_connected_offers_no_descriptions(
+    cast: Cast, invoice: int, owner: FlaskClient, edit_space: Callable[..., None]
+) -> None:
+    edit_space(cast.alpha, connected_at=None)
+    assert "/lines" not in owner.get(PAGE).text
 
 
 @responses.activate
