@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from psycopg.pq import ExecStatus
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import InvalidatePoolError, ProgrammingError
 
 from portal.errors import PortalError
 from portal.spaceguard import SPACE_TABLE
@@ -21,6 +22,9 @@ from portal.tenancy import NOWHERE, Reach
 POLICY = "entered_spaces"
 OPENED = "opened_spaces"
 """Where a connection keeps what its transaction may see."""
+BEGUN = "begun"
+"""Where a connection keeps what the transaction sees that began when it left the pool."""
+NEW = "new"
 EVERYTHING = "(SELECT nullif(current_setting('app.all_spaces', true), '') IS NOT NULL)"
 IDS = "string_to_array(nullif(current_setting('app.space_id', true), ''), ',')"
 ENTERED = f"ANY ((SELECT {IDS})::bigint[])"
@@ -31,6 +35,7 @@ ONLY_TO_PRUNE = (
     ("prune_permit", "INSERT, UPDATE, DELETE", "INSERT, DELETE"),
 )
 """What the role may not do with a table, and what of it the role for pruning may."""
+_GOOD = {ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY}
 OWN_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
 
@@ -46,7 +51,8 @@ def prune_role(role: str) -> str:
 def become(role: str) -> Callable[[Any, Any], None]:
     """Return what makes each new connection the portal's role: no owner, no superuser."""
 
-    def set_role(connection: Any, _record: object) -> None:
+    def set_role(connection: Any, record: Any) -> None:
+        record.info[NEW] = True
         if not role:
             return
         try:
@@ -66,7 +72,7 @@ def open_spaces(connection: Connection, reach: Reach) -> None:
     """
     if connection.info.get(OPENED, NOWHERE) == reach:
         return
-    ids = ",".join(str(space_id) for space_id in sorted(reach.space_ids))
+    ids = _ids(reach)
     cursor = connection.connection.cursor()
     try:
         cursor.execute(
@@ -85,8 +91,38 @@ def may_prune(connection: Connection, role: str) -> None:
 
 
 def begin(connection: Connection) -> None:
-    """A transaction begins: it sees no space yet."""
-    connection.info[OPENED] = NOWHERE
+    """A transaction begins: it sees no space yet, or those that it was begun with."""
+    connection.info[OPENED] = connection.info.pop(BEGUN, NOWHERE)
+
+
+def begin_early(connection: Any, record: Any, reach: Reach | None) -> None:
+    """Begin the transaction of a connection that leaves the pool, and show it its spaces.
+
+    One question to the server instead of three: it also tells whether the connection still stands.
+    Nothing was said on it yet, so another one takes its place where it does not. `reach` None: no
+    transaction is wanted, it is only asked. The driver begins by itself wherever this did not.
+    """
+    record.info.pop(BEGUN, None)
+    if record.info.pop(NEW, False):
+        return
+    sql = "" if reach is None else "BEGIN"
+    if reach is not None and reach != NOWHERE:
+        sql += (
+            f"; SELECT set_config('app.space_id', {_literal(_ids(reach))}, true),"
+            f" set_config('app.all_spaces', {_literal(reach.reason or '')}, true)"
+        )
+    try:
+        answer = connection.pgconn.exec_(sql.encode())
+    except psycopg.Error as err:
+        raise InvalidatePoolError from err
+    if answer.status not in _GOOD:
+        raise InvalidatePoolError(answer.error_message.decode(errors="replace"))
+    if reach is not None:
+        record.info[BEGUN] = reach
+
+
+def _ids(reach: Reach) -> str:
+    return ",".join(str(space_id) for space_id in sorted(reach.space_ids))
 
 
 def go_back(connection: Connection, *_savepoint: Any) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import or_, select, text, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
-from portal.database import db, insert_or_update, utcnow
+from portal.database import autocommitting, db, insert_or_update, utcnow
 from portal.errors import PortalError
 from portal.models import Lease
 
@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=120)
 """Longer than the slowest remote call; renewed by every confirm."""
+
+
+STANDS = text("SELECT 1")
 
 
 class LockLost(PortalError):
@@ -85,7 +88,7 @@ class _AdvisoryLock(Lock):
     def confirm(self) -> None:
         # The lock lives as long as its connection: ask whether that still stands.
         try:
-            self._connection.execute(text("SELECT 1"))
+            self._connection.execute(STANDS)
         except Exception as err:
             raise LockLost("the connection that held the lock is gone") from err
 
@@ -93,7 +96,7 @@ class _AdvisoryLock(Lock):
 @contextmanager
 def _advisory_lock(name: str) -> Iterator[Lock | None]:
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with autocommitting() as connection:
         held = connection.execute(
             text("SELECT pg_try_advisory_lock(:key)"), {"key": key}
         ).scalar_one()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from functools import cache
 from urllib.parse import parse_qs
 
 import structlog
-from sqlalchemy import or_, update
+from sqlalchemy import Executable, bindparam, null, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
 from portal.cobot.webhooks import remote_id
 from portal.core import core
-from portal.database import db, insert_or_update, reading_only, utcnow
+from portal.database import db, reading_only, table_of, utcnow
 from portal.errors import BadHook
 from portal.logs import request_id
 from portal.models import InboxEvent, Space
-from portal.services.directory import all_spaces_of_hook
+from portal.services.directory import SPACES, all_spaces_of_hook
 from portal.tenancy import in_space
 
 log = structlog.get_logger(__name__)
@@ -23,6 +26,14 @@ log = structlog.get_logger(__name__)
 LONGEST_BODY = 64 * 1024
 LOOK_AGAIN_EVENTS = {"updated_invoice", "requested_e_invoice", "wrote_off_invoice"}
 """Events that may happen to a thing more than once: a repeat opens the row again."""
+ALARM = (
+    update(SPACES)
+    .where(
+        SPACES.c.id == bindparam("space"),
+        or_(SPACES.c.wake_at.is_(None), SPACES.c.wake_at > bindparam("now")),
+    )
+    .values(wake_at=bindparam("now"))
+)
 
 
 def look_up(secret: str) -> int | None:
@@ -72,45 +83,48 @@ def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) 
         except BadHook as err:
             _count_rejected(space.id, err.reason_code)
             return 400
-        _keep(space.id, event, found)
+        _keep(space.id, event, found, space.wake_at)
     core().queue.wake(space.id)
     return 202
 
 
-def _keep(space_id: int, event: str, found: str) -> None:
+def _keep(space_id: int, event: str, found: str, wake_at: datetime | None) -> None:
     now = utcnow()
-    # The space first, as everywhere: writers that lock in opposite order block each other.
+    if wake_at is None or wake_at > now:
+        # The space first, as everywhere: writers that lock in opposite order block each other.
+        # In a burst it is not touched again: then deliveries do not stand in line for its row.
+        db.session.execute(ALARM, {"space": space_id, "now": now})
     db.session.execute(
-        update(Space)
-        .where(Space.id == space_id, or_(Space.wake_at.is_(None), Space.wake_at > now))
-        .values(wake_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    change = {
-        "seen_count": InboxEvent.seen_count + 1,
-        "last_seen_at": now,
-        "request_id": request_id(),
-    }
-    if event in LOOK_AGAIN_EVENTS:
-        change["handled_at"] = None
-    db.session.execute(
-        insert_or_update(
-            InboxEvent,
-            {
-                "space_id": space_id,
-                "event": event,
-                "remote_id": found,
-                "seen_count": 1,
-                "first_seen_at": now,
-                "last_seen_at": now,
-                "request_id": request_id(),
-            },
-            unique=("space_id", "event", "remote_id"),
-            change=change,
-        )
+        _insert(db.engine.dialect.name, opens_again=event in LOOK_AGAIN_EVENTS),
+        {
+            "space_id": space_id,
+            "event": event,
+            "remote_id": found,
+            "seen_count": 1,
+            "first_seen_at": now,
+            "last_seen_at": now,
+            "request_id": request_id(),
+        },
     )
     db.session.commit()
     log.info("hook kept", space=space_id, event_name=event, remote_id=found)
+
+
+@cache
+def _insert(dialect: str, *, opens_again: bool) -> Executable:
+    """Return the statement that keeps a delivery, made once: a repeat is counted in its row."""
+    events = table_of(InboxEvent)
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(events).inline()
+    change = {
+        "seen_count": events.c.seen_count + 1,
+        "last_seen_at": insert.excluded.last_seen_at,
+        "request_id": insert.excluded.request_id,
+    }
+    if opens_again:
+        change["handled_at"] = null()
+    return insert.on_conflict_do_update(
+        index_elements=["space_id", "event", "remote_id"], set_=change
+    )
 
 
 def _address(body: bytes, content_type: str | None) -> str:

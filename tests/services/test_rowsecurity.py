@@ -21,7 +21,7 @@ from portal.core import PACKAGE, core, create_core
 from portal.database import db
 from portal.models import Space
 from portal.rowsecurity import RightsMissing
-from portal.services import record, retention
+from portal.services import locks, record, retention
 from portal.services.health import current_revision
 from tests.conftest import entered_reach
 from tests.services.test_tenancy import OF_SPACES, OURS, THEIRS, core_app, ours
@@ -100,6 +100,34 @@ def test_nothing_stays_on_a_connection_for_the_next_transaction(ours: None) -> N
     assert raw(FORGOTTEN) == [OURS]
     tenancy.leave_spaces()
     assert raw(FORGOTTEN) == []
+
+
+def test_a_connection_that_was_cut_while_nobody_used_it_is_replaced(
+    ours: None, database_url: str
+) -> None:
+    backend = "SELECT pg_backend_pid()"
+    [before] = raw(backend)
+    db.session.commit()
+    with psycopg.connect(database_url, autocommit=True) as server:
+        server.execute("SELECT pg_terminate_backend(%s, 5000)", (before,))
+    assert raw(FORGOTTEN) == [OURS], "the transaction began on another one"
+    [after] = raw(backend)
+    db.session.commit()
+    with psycopg.connect(database_url, autocommit=True) as server:
+        server.execute("SELECT pg_terminate_backend(%s, 5000)", (after,))
+    with locks.space_lock(OURS) as lock:
+        assert lock is not None
+        lock.confirm()
+    assert raw(FORGOTTEN) == [OURS]
+
+
+def test_what_a_transaction_does_is_undone_with_it(ours: None) -> None:
+    change = "UPDATE space SET name = 'x' RETURNING id"
+    for _ in range(2):  # the first on a new connection, the second on one from the pool
+        db.session.remove()
+        assert raw(change) == [OURS]
+        db.session.rollback()
+        assert raw("SELECT id FROM space WHERE name = 'x'") == []
 
 
 def test_the_owner_is_held_by_the_policies_too(ours: None, database_url: str) -> None:
