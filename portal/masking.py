@@ -48,7 +48,8 @@ PERSONAL = re.compile(r"phone|mobile|zip|post_?code|iban|bic|bank|tax_?(id|numbe
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _IBAN = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?\b")
-_TOKEN = re.compile(r"\b[0-9A-Fa-f]{32,}\b")
+SHORTEST_TOKEN = 32
+_TOKEN = re.compile(rf"\b[0-9A-Fa-f]{{{SHORTEST_TOKEN},}}\b")
 _FIGURES = re.compile(r"[-+]?[0-9]{1,12}([.,:TZ+-]+[0-9]{0,12}){0,8}")
 SHORTEST_SECRET = 8
 """A shorter one is no secret, and its letters may be any word's."""
@@ -56,10 +57,16 @@ SHORTEST_SECRET = 8
 
 def without_secrets(text: str, hidden: Sequence[str] = ()) -> str:
     """Return the text with e-mail addresses, IBANs and the hidden texts masked."""
+    text = without_hidden(text, hidden)
+    return _IBAN.sub("[IBAN]", _EMAIL.sub("[e-mail]", text))
+
+
+def without_hidden(text: str, hidden: Sequence[str]) -> str:
+    """Return the text with the hidden texts masked."""
     for secret in hidden:
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, "[...]")
-    return _IBAN.sub("[IBAN]", _EMAIL.sub("[e-mail]", text))
+    return text
 
 
 def masked(value: Any, hidden: Sequence[str] = ()) -> Any:
@@ -96,5 +103,8 @@ def _rest(entries: int) -> dict[str, int]:
 
 
 def _text(text: str, hidden: Sequence[str]) -> str:
+    if len(text) < SHORTEST_TOKEN and text.isascii() and text.isalpha():
+        # A word, as all names of fields are: no address, no IBAN, and too short for a token.
+        return without_hidden(text, hidden)
     shown = "".join(character if character.isprintable() else " " for character in text)
     return _TOKEN.sub("[token]", without_secrets(shown, hidden))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,12 +47,18 @@ SHAPES = re.compile(
 
 _of_settings: set[str] = set()
 _remembered: OrderedDict[str, None] = OrderedDict()
+_begins: Counter[str] = Counter()
+"""How many of both begin with these letters."""
 _lock = threading.Lock()
 
 
 def never_write(*secrets: str) -> None:
     """Blot these values out of everything that is written from now on: secrets of the settings."""
-    _of_settings.update(secret for secret in secrets if len(secret) >= SHORTEST)
+    with _lock:
+        for secret in secrets:
+            if len(secret) >= SHORTEST and secret not in _of_settings:
+                _of_settings.add(secret)
+                _begins[secret[:SHORTEST]] += 1
 
 
 def remember_secret(secret: str) -> None:
@@ -60,10 +66,16 @@ def remember_secret(secret: str) -> None:
     if len(secret) < SHORTEST:
         return
     with _lock:
+        if secret not in _remembered:
+            _begins[secret[:SHORTEST]] += 1
         _remembered[secret] = None
         _remembered.move_to_end(secret)
         if len(_remembered) > MOST_REMEMBERED:
-            _remembered.popitem(last=False)
+            forgotten, _ = _remembered.popitem(last=False)
+            begin = forgotten[:SHORTEST]
+            _begins[begin] -= 1
+            if not _begins[begin]:
+                del _begins[begin]
 
 
 def clean(value: Any) -> Any:
@@ -78,12 +90,24 @@ def clean_text(text: str) -> str:
 
 def without_secrets(text: str) -> str:
     """Return the text with known secrets and what looks like one blotted out."""
-    with _lock:
-        known = [*_of_settings, *_remembered]
-    for secret in known:
-        if secret in text:
-            text = text.replace(secret, MASK)
+    if _may_hold_one(text):
+        with _lock:
+            known = [*_of_settings, *_remembered]
+        for secret in known:
+            if secret in text:
+                text = text.replace(secret, MASK)
     return SHAPES.sub(lambda hit: next((kept for kept in hit.groups() if kept), "") + MASK, text)
+
+
+def _may_hold_one(text: str) -> bool:
+    """Say whether a known secret begins anywhere in the text.
+
+    A worker knows hundreds, and hardly a line holds one: to ask for each beginning is a few looks
+    into a dictionary, to search for each secret is a thousand searches.
+    """
+    return any(
+        _begins.get(text[place : place + SHORTEST]) for place in range(len(text) - SHORTEST + 1)
+    )
 
 
 def one_line(text: str) -> str:

@@ -146,6 +146,20 @@ def test_only_so_many_secrets_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     assert list(redaction._remembered) == [f"secret-number-{number}" for number in (2, 3, 4)]
 
 
+def test_secrets_that_begin_alike_are_all_blotted_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(redaction, "_remembered", type(redaction._remembered)())
+    monkeypatch.setattr(redaction, "_begins", type(redaction._begins)())
+    for end in ("one", "two", "three"):
+        redaction.remember_secret(f"same-begin-{end}")
+        redaction.remember_secret(f"same-begin-{end}")
+    assert redaction.clean_text("x same-begin-two, same-begin-three") == "x …, …"
+    assert redaction.clean_text("same-begin-one") == "same-begin-one", "forgotten"
+    redaction.remember_secret("another-1")
+    redaction.remember_secret("another-2")
+    assert set(redaction._begins) == {"another-"}
+
+
 def test_lines_name_the_request_and_the_job(write: Callable[..., Written]) -> None:
     lines = write(log_format="json")
     log = structlog.get_logger("test")

@@ -82,3 +82,12 @@ def test_amounts_become_numbers_that_json_knows() -> None:
 
 def test_a_short_text_is_no_secret() -> None:
     assert without_secrets("a tag", ("a",)) == "a tag"
+
+
+def test_a_word_that_is_hidden_or_holds_it_is_masked_too() -> None:
+    body = {"Geheimnis": "x", "vorGeheimnisnach": 1, "number": "Geheimnis", "word": 2}
+    kept = json.dumps(masked(body, ("Geheimnis",)))
+    assert "Geheimnis" not in kept
+    assert '"word": 2' in kept
+    hexadecimal = "abcdefab" * 4
+    assert hexadecimal not in json.dumps(masked({hexadecimal: 1, "code": hexadecimal}))
