@@ -169,7 +169,7 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def table_of(model: type[Base]) -> Table:
-    """Return a model's table, for a statement that is made once and leaves the session's rows alone.
+    """Return a model's table, for a statement that is made once and loads no rows into a session.
 
     A short statement costs more to make than to send.
     """

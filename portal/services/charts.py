@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from portal.core import core
-from portal.database import db, insert_or_update, utcnow
+from portal.database import db, insert_or_update, table_of, utcnow
 from portal.models import AccountMapping, Chart, Space
 from portal.services import record
 from portal.services.clients import Remotes
@@ -49,6 +50,35 @@ def index_of(
         kept = _kept(space)
         assert kept is not None
     return _index(space, kept)
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """What a plan needs of a space's chart, where nothing must be asked for it."""
+
+    index: AccountIndex
+    has_cost_centre: bool
+
+
+def at_hand(space: Space) -> AtHand | None:
+    """Return the booking accounts in the caller's transaction, None where a call would be needed.
+
+    One look, no commit: what is read anew or for the first time is read by `index_of`.
+    """
+    cached = core().chart_indexes.get(space.id)
+    with db.session.no_autoflush:
+        rows = db.session.execute(_AS_KEPT, {"space": space.id}).all()
+    if cached is None or not rows:
+        return None
+    oldest = utcnow() - timedelta(seconds=core().config.chart_max_age_seconds)
+    first = rows[0]
+    if first.read_at < oldest or cached[0] != _kept_of(rows):
+        return None
+    if space.cost_centre_number is None:
+        return AtHand(cached[1], has_cost_centre=True)
+    if first.cost_centre_read_at is None or first.cost_centre_read_at < oldest:
+        return None
+    return AtHand(cached[1], has_cost_centre=bool(first.cost_centre_found))
 
 
 def last_index(space: Space) -> AccountIndex | None:
@@ -109,6 +139,22 @@ def forget(space: Space) -> None:
     core().chart_indexes.pop(space.id, None)
 
 
+_CHARTS, _MAPPINGS = table_of(Chart), table_of(AccountMapping)
+_AS_KEPT = (
+    select(
+        _CHARTS.c.read_at,
+        _CHARTS.c.cost_centre_found,
+        _CHARTS.c.cost_centre_read_at,
+        _MAPPINGS.c.code,
+        _MAPPINGS.c.account_id,
+    )
+    .select_from(_CHARTS)
+    .outerjoin(_MAPPINGS, _MAPPINGS.c.space_id == _CHARTS.c.space_id)
+    .where(_CHARTS.c.space_id == bindparam("space"))
+    .order_by(_MAPPINGS.c.code)
+)
+
+
 @dataclass(frozen=True)
 class _Kept:
     """What is kept of a space's accounts but for themselves: there may be thousands."""
@@ -118,17 +164,13 @@ class _Kept:
 
 
 def _kept(space: Space) -> _Kept | None:
-    rows = db.session.execute(
-        select(Chart.read_at, AccountMapping.code, AccountMapping.account_id)
-        .select_from(Chart)
-        .outerjoin(AccountMapping, AccountMapping.space_id == Chart.space_id)
-        .where(Chart.space_id == space.id)
-        .order_by(AccountMapping.code)
-    ).all()
+    rows = db.session.execute(_AS_KEPT, {"space": space.id}).all()
     db.session.commit()
-    if not rows:
-        return None
-    mappings = tuple((code, account_id) for _, code, account_id in rows if code is not None)
+    return _kept_of(rows) if rows else None
+
+
+def _kept_of(rows: Sequence[Any]) -> _Kept:
+    mappings = tuple((row.code, row.account_id) for row in rows if row.code is not None)
     return _Kept(rows[0].read_at, mappings)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
 from rq.timeouts import BaseTimeoutException
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from portal.core import core
@@ -18,7 +18,7 @@ from portal.database import db, utcnow
 from portal.errors import PortalError
 from portal.jobqueue import BACKFILL, DRAIN, DRAIN_SECONDS, INTERACTIVE
 from portal.logs import tracing
-from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
+from portal.models import InboxEvent, InvoiceSync, MemberSync, Space, Task
 from portal.services import (
     backfill,
     batches,
@@ -39,6 +39,25 @@ from portal.services.work import LeaveSpace, Work
 Row = TypeVar("Row", MemberSync, InvoiceSync)
 
 log = structlog.get_logger(__name__)
+
+_DUE_INVOICE = (
+    select(InvoiceSync)
+    .where(InvoiceSync.space_id == bindparam("space"), InvoiceSync.next_try_at <= bindparam("now"))
+    .order_by(InvoiceSync.is_urgent.desc(), InvoiceSync.is_backfill, InvoiceSync.id)
+    .limit(1)
+    .execution_options(populate_existing=True)
+)
+_DUE_MEMBER = (
+    select(MemberSync)
+    .where(MemberSync.space_id == bindparam("space"), MemberSync.next_try_at <= bindparam("now"))
+    .order_by(MemberSync.id)
+    .limit(1)
+    .execution_options(populate_existing=True)
+)
+_SPACE = (
+    select(Space).where(Space.id == bindparam("space")).execution_options(populate_existing=True)
+)
+"""Made once: what is asked before each invoice costs more to make than to send."""
 
 COME_AGAIN = timedelta(seconds=1)
 """After so long a space is looked at again whose lock was taken."""
@@ -115,25 +134,13 @@ def _next(work: Work, only_urgent: bool) -> bool:
     Return False when there is nothing.
     """
     space_id = work.space.id
-    now = utcnow()
-    invoice = db.session.scalar(
-        select(InvoiceSync)
-        .where(InvoiceSync.space_id == space_id, InvoiceSync.next_try_at <= now)
-        .order_by(InvoiceSync.is_urgent.desc(), InvoiceSync.is_backfill, InvoiceSync.id)
-        .limit(1)
-        .execution_options(populate_existing=True)
-    )
+    due = {"space": space_id, "now": utcnow()}
+    invoice = db.session.scalar(_DUE_INVOICE, due)
     is_urgent = invoice is not None and invoice.is_urgent
     if only_urgent and not is_urgent:
         db.session.commit()
         return False
-    member = db.session.scalar(
-        select(MemberSync)
-        .where(MemberSync.space_id == space_id, MemberSync.next_try_at <= now)
-        .order_by(MemberSync.id)
-        .limit(1)
-        .execution_options(populate_existing=True)
-    )
+    member = db.session.scalar(_DUE_MEMBER, due)
     db.session.commit()
     if member is not None and not is_urgent:
         _try(work, members.sync, member)
@@ -159,7 +166,7 @@ def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
 def _stop_if_disconnected(work: Work) -> None:
     """Leave when an admin disconnected or changed the space since this drain began."""
     token_key = work.space.sevdesk_token_key
-    db.session.refresh(work.space)
+    db.session.execute(_SPACE, {"space": work.space.id}).one()
     if not work.space.is_connected or work.space.sevdesk_token_key != token_key:
         raise LeaveSpace(utcnow())
     if work.space.is_paused:
@@ -205,26 +212,41 @@ def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:
 
 
 def queue_for(space_id: int) -> str:
-    """Return the queue for a space that has something due.
+    """Return the queue for a space that has something due."""
+    return queues_for((space_id,))[space_id]
+
+
+def queues_for(space_ids: Sequence[int]) -> dict[int, str]:
+    """Return the queue for each of these spaces, which have something due: as few looks for all of
+    them as for one. Commits.
 
     What a person waits for has a queue of its own, so it never stands behind the drains of others;
     old invoices have one, so a space that takes over years of them keeps no new ones waiting.
     """
-    is_due = (InvoiceSync.space_id == space_id, InvoiceSync.next_try_at <= utcnow())
-    waited_for = select(InvoiceSync.id).where(*is_due, InvoiceSync.is_urgent.is_(True))
-    if db.session.scalar(waited_for.limit(1)) is not None:
-        db.session.commit()
-        return INTERACTIVE
-    of_new = (
-        select(InvoiceSync.id).where(*is_due, InvoiceSync.is_backfill.is_(False)),
-        select(InboxEvent.id).where(
-            InboxEvent.space_id == space_id, InboxEvent.handled_at.is_(None)
-        ),
+    is_due = (InvoiceSync.space_id == Space.id, InvoiceSync.next_try_at <= utcnow())
+    urgent = _those(space_ids, exists().where(*is_due, InvoiceSync.is_urgent.is_(True)))
+    left = [one for one in space_ids if one not in urgent]
+    new = _those(
+        left,
+        exists().where(*is_due, InvoiceSync.is_backfill.is_(False)),
+        exists().where(InboxEvent.space_id == Space.id, InboxEvent.handled_at.is_(None)),
     )
-    of_old = select(InvoiceSync.id).where(*is_due, InvoiceSync.is_backfill.is_(True))
-    has_new = any(db.session.scalar(query.limit(1)) is not None for query in of_new)
-    has_old = not has_new and (
-        tasks.has_work(space_id) or db.session.scalar(of_old.limit(1)) is not None
+    left = [one for one in left if one not in new]
+    old = _those(
+        left,
+        exists().where(*is_due, InvoiceSync.is_backfill.is_(True)),
+        exists().where(Task.space_id == Space.id, *tasks.HAS_WORK),
     )
     db.session.commit()
-    return BACKFILL if has_old else DRAIN
+    return {
+        one: INTERACTIVE if one in urgent else BACKFILL if one in old else DRAIN
+        for one in space_ids
+    }
+
+
+def _those(space_ids: Sequence[int], *conditions: ColumnElement[bool]) -> set[int]:
+    """Return which of these spaces meet one of the conditions."""
+    if not space_ids:
+        return set()
+    query = select(Space.id).where(Space.id.in_(space_ids), or_(*conditions))
+    return set(db.session.scalars(query))

@@ -17,7 +17,6 @@ class Edge(StrEnum):
     SKIPPED = "skipped"
     FETCHED = "fetched"
     WAITS_FOR_MEMBER = "waits_for_member"
-    UPLOADED = "uploaded"
     SENDING = "sending"
     UNKNOWN = "unknown"
     CONTACT_GONE = "contact_gone"

@@ -9,11 +9,11 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from portal.cobot.records import Invoice
 from portal.core import core
-from portal.database import db, utcnow
+from portal.database import db, table_of, utcnow
 from portal.errors import Forbidden, NotFound, RemoteError
 from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
@@ -29,7 +29,7 @@ from portal.services import (
 from portal.services.edges import Edge
 from portal.services.rows import fail, note_row
 from portal.services.settings_of import voucher_settings
-from portal.services.work import Parked, Work
+from portal.services.work import Work
 from portal.sync.causes import Cause
 from portal.sync.contacts import (
     ContactFound,
@@ -44,6 +44,7 @@ from portal.sync.vouchers import plan_voucher, supplier_name
 
 log = structlog.get_logger(__name__)
 
+LINKS = table_of(DebtorLink)
 MEMBER_WAITS = 10
 """So many first tries an invoice lets its member become a contact before it goes on without."""
 READABLE_AFTER_RETRIES = 10
@@ -80,13 +81,23 @@ def sync(work: Work, row: InvoiceSync) -> None:
 
 
 def _book(work: Work, row: InvoiceSync) -> None:
-    parked = _fetch(work, row)
-    if parked is None:
+    parked = work.parked(row)
+    invoice = parked.invoice if parked is not None else _fetch(work, row)
+    if invoice is None:
         return
-    plan = _plan(work, row, parked.invoice)
-    if plan is None:
-        return
+    plan = _plan_at_hand(work, row, invoice)
     link, member = _debtor_of(row)
+    if parked is None:
+        work.commit(Edge.FETCHED)
+        parked = work.park(row, invoice)
+    else:
+        db.session.commit()
+    if plan is None:
+        plan = _plan(work, row, invoice)
+        if plan is None:
+            return
+        link, member = _debtor_of(row)  # time has passed, with calls
+        db.session.commit()
     if _waits_for_member(work, row, member):
         return
     parked.contact = parked.contact or _contact(work, row, parked.invoice, link, member)
@@ -104,11 +115,8 @@ def _book(work: Work, row: InvoiceSync) -> None:
         receipts.finish(work, row, no_contact=no_contact)
 
 
-def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
-    """Read the invoice and keep its facts; None when that ended the matter."""
-    parked = work.parked(row)
-    if parked is not None:
-        return parked
+def _fetch(work: Work, row: InvoiceSync) -> Invoice | None:
+    """Read the invoice and note its facts; None when that ended the matter. The caller commits."""
     try:
         invoice = bodies.of_backfill(work, row) or work.remotes.cobot.invoice(row.cobot_invoice_id)
     except NotFound as err:
@@ -156,8 +164,7 @@ def _fetch(work: Work, row: InvoiceSync) -> Parked | None:
             lines=len(invoice.lines),
         )
     record.touch(row)
-    work.commit(Edge.FETCHED)
-    return work.park(row, invoice)
+    return invoice
 
 
 def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
@@ -173,6 +180,22 @@ def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
     else:
         _skip(row, Cause("invoice_deleted"))
     work.commit(Edge.SKIPPED)
+
+
+def _plan_at_hand(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
+    """Decide how the invoice is booked where all that takes is at hand, as in all but a few.
+
+    None where something must be asked or said first: then `_plan` decides. No commit.
+    """
+    chart = charts.at_hand(work.space)
+    if chart is None or not chart.has_cost_centre:
+        return None
+    plan = plan_voucher(invoice, chart.index, voucher_settings(work.space))
+    if not isinstance(plan, VoucherPlan):
+        return None
+    row.lines = line_facts(invoice, chart.index)
+    row.due_date = plan.due_date
+    return plan
 
 
 def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
@@ -226,30 +249,36 @@ def _skip(row: InvoiceSync, cause: Cause) -> None:
     note_row(row, "skipped", "done", cause=cause.code)
 
 
+_LINK = select(LINKS.c.contact_id).where(
+    LINKS.c.space_id == bindparam("space"),
+    LINKS.c.debtor_kind == bindparam("kind"),
+    LINKS.c.debtor_id == bindparam("remote"),
+)
+_MEMBER = (
+    select(MemberSync)
+    .where(
+        MemberSync.space_id == bindparam("space"),
+        MemberSync.cobot_membership_id == bindparam("remote"),
+    )
+    .execution_options(populate_existing=True)
+)
+
+
 def _member_of(space_id: int, kind: str | None, remote_id: str | None) -> MemberSync | None:
     if kind != "memberships":
         return None
-    return db.session.scalar(
-        select(MemberSync)
-        .where(MemberSync.space_id == space_id, MemberSync.cobot_membership_id == remote_id)
-        .execution_options(populate_existing=True)
-    )
+    return db.session.scalar(_MEMBER, {"space": space_id, "remote": remote_id})
 
 
 def _debtor_of(row: InvoiceSync) -> tuple[str | None, MemberSync | None]:
-    """Return the contact that an admin chose for who pays, and the member they are. Commits."""
+    """Return the contact that an admin chose for who pays, and the member they are."""
     if row.debtor_kind is None:
-        db.session.commit()
         return None, None
-    link = db.session.scalar(
-        select(DebtorLink.contact_id).where(
-            DebtorLink.space_id == row.space_id,
-            DebtorLink.debtor_kind == row.debtor_kind,
-            DebtorLink.debtor_id == row.debtor_id,
+    with db.session.no_autoflush:  # what is noted of the invoice is written once, with the commit
+        link = db.session.scalar(
+            _LINK, {"space": row.space_id, "kind": row.debtor_kind, "remote": row.debtor_id}
         )
-    )
-    member = _member_of(row.space_id, row.debtor_kind, row.debtor_id)
-    db.session.commit()
+        member = _member_of(row.space_id, row.debtor_kind, row.debtor_id)
     return link, member
 
 

@@ -18,11 +18,11 @@ from functools import cache
 from pathlib import Path
 
 import structlog
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import bindparam, or_, select, text, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
-from portal.database import autocommitting, db, insert_or_update, utcnow
+from portal.database import autocommitting, db, insert_or_update, table_of, utcnow
 from portal.errors import PortalError
 from portal.models import Lease
 
@@ -110,23 +110,28 @@ def _advisory_lock(name: str) -> Iterator[Lock | None]:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
 
+_LEASES = table_of(Lease)
+_MINE = (
+    _LEASES.c.name == bindparam("its_name"),
+    _LEASES.c.owner == bindparam("its_owner"),
+    _LEASES.c.fence == bindparam("its_fence"),
+)
+_RENEW = update(_LEASES).where(*_MINE).values(expires_at=bindparam("until"))
+_GIVE_BACK = update(_LEASES).where(*_MINE).values(owner=None, expires_at=None)
+
+
 class _LeaseLock(Lock):
     def __init__(self, name: str, owner: str, fence: int) -> None:
-        self._mine = (Lease.name == name, Lease.owner == owner, Lease.fence == fence)
+        self._mine = {"its_name": name, "its_owner": owner, "its_fence": fence}
 
     def confirm(self) -> None:
-        renewed = db.session.execute(
-            update(Lease)
-            .where(*self._mine)
-            .values(expires_at=utcnow() + LEASE)
-            .execution_options(synchronize_session=False)
-        )
+        renewed = db.session.execute(_RENEW, {**self._mine, "until": utcnow() + LEASE})
         if renewed.rowcount != 1:  # type: ignore[attr-defined]
             raise LockLost("the lease went to another worker")
 
     def release(self) -> None:
         with db.engine.begin() as connection:
-            connection.execute(update(Lease).where(*self._mine).values(owner=None, expires_at=None))
+            connection.execute(_GIVE_BACK, self._mine)
 
 
 @contextmanager

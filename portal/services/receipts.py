@@ -19,7 +19,7 @@ from portal.database import db, utcnow
 from portal.errors import NotFound, OutcomeUnknown, Rejected, TemporaryError, UnusableAnswer
 from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
-from portal.services import activities, charts, looks, pauses, record
+from portal.services import activities, charts, looks, pauses, record, space_row
 from portal.services.edges import Edge
 from portal.services.locks import LockLost
 from portal.services.rows import fail, forget_cause, note_row
@@ -61,7 +61,11 @@ def take_what_was_there(
 
 
 def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> bool:
-    """Bring the PDF to sevdesk unchanged; False when Cobot has none yet."""
+    """Bring the PDF to sevdesk unchanged; False when Cobot has none yet.
+
+    No commit: it is kept together with the permission to send. Whoever dies before that uploads
+    once more, and nothing refers to the first file.
+    """
     if row.step == Step.UPLOADED and row.filename:
         return True
     try:
@@ -86,8 +90,8 @@ def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> b
     row.filename = filename
     row.pdf_sha256 = sha256
     row.step = Step.UPLOADED
+    space_row.write(row.space_id, ahead=2)  # this line and the one before the sending
     note_row(row, "uploaded", "done", bytes=len(pdf), sha256=sha256)
-    work.commit(Edge.UPLOADED)
     return True
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, insert, update
+from sqlalchemy import Executable, bindparam, case, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.database import db, insert_or_update, utcnow
+from portal.database import db, insert_or_update, table_of, utcnow
 from portal.logs import request_id
 from portal.models import (
     HistoryLine,
@@ -152,34 +154,40 @@ def uncount(invoice: InvoiceSync) -> None:
 
 def name_person(space_id: int, kind: str, remote_id: str, name: str | None) -> int:
     """Remember a debtor's name apart from everything else; return the row's id."""
-    forms = {
+    person = {
+        "space_id": space_id,
+        "kind": kind,
+        "remote_id": remote_id,
         "name": name,
         "folded": folded(name) if name else None,
         "folded_last": folded_last(name) if name else None,
     }
+    found = db.session.execute(_name_person(db.engine.dialect.name), person)
+    return int(found.scalar_one())
+
+
+@cache
+def _name_person(dialect: str) -> Executable:
+    people = table_of(PersonName)
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(people)
     # A name that was erased stays so, however often Cobot tells it.
     unless_erased = {
-        field: case((PersonName.erased_at.is_(None), form), else_=None)
-        for field, form in forms.items()
+        form: case((people.c.erased_at.is_(None), insert.excluded[form]), else_=None)
+        for form in ("name", "folded", "folded_last")
     }
-    statement = insert_or_update(
-        PersonName,
-        {"space_id": space_id, "kind": kind, "remote_id": remote_id, **forms},
-        unique=("space_id", "kind", "remote_id"),
-        change=unless_erased,
-    ).returning(PersonName.id)
-    return int(db.session.execute(statement).scalar_one())
+    return insert.on_conflict_do_update(
+        index_elements=["space_id", "kind", "remote_id"], set_=unless_erased
+    ).returning(people.c.id)
 
 
 def count(space_id: int, changes: Mapping[State, int]) -> None:
     """Count invoices into states and out of them, in one statement. The caller commits."""
     with db.session.no_autoflush:
         changed = db.session.scalars(
-            update(StateCount)
-            .where(StateCount.space_id == space_id, StateCount.state.in_(list(changes)))
-            .values(invoices=StateCount.invoices + case(changes, value=StateCount.state, else_=0))
-            .returning(StateCount.state)
-            .execution_options(synchronize_session=False)
+            _change_counts(len(changes)),
+            {"space": space_id}
+            | {f"state_{place}": state for place, state in enumerate(changes)}
+            | {f"by_{place}": by for place, by in enumerate(changes.values())},
         ).all()
     missing = [
         {"space_id": space_id, "state": state, "invoices": max(by, 0)}
@@ -188,3 +196,19 @@ def count(space_id: int, changes: Mapping[State, int]) -> None:
     ]
     if missing:
         db.session.execute(insert(StateCount), missing)
+
+
+@cache
+def _change_counts(states: int) -> Executable:
+    counts = table_of(StateCount)
+    names = [bindparam(f"state_{place}", type_=counts.c.state.type) for place in range(states)]
+    by = [
+        (counts.c.state == name, bindparam(f"by_{place}", type_=counts.c.invoices.type))
+        for place, name in enumerate(names)
+    ]
+    return (
+        update(counts)
+        .where(counts.c.space_id == bindparam("space"), counts.c.state.in_(names))
+        .values(invoices=counts.c.invoices + case(*by, else_=0))
+        .returning(counts.c.state)
+    )

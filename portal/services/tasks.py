@@ -272,14 +272,12 @@ def fail(task: Task, code: str) -> None:
     db.session.commit()
 
 
+HAS_WORK = (Task.finished_at.is_(None), Task.phase == "work", Task.state == "running")
+
+
 def has_work(space_id: int) -> bool:
     """Say whether an import or a backfill of the space has something that is to be taken up."""
-    query = select(Task.id).where(
-        Task.space_id == space_id,
-        Task.finished_at.is_(None),
-        Task.phase == "work",
-        Task.state == "running",
-    )
+    query = select(Task.id).where(Task.space_id == space_id, *HAS_WORK)
     return db.session.scalar(query.limit(1)) is not None
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
 
 from portal.cobot.records import Invoice
 from portal.core import core
@@ -23,7 +22,7 @@ from portal.errors import (
     UnusableAnswer,
 )
 from portal.models import InvoiceSync, MemberSync, Space, State
-from portal.services import budgets, clients, pauses, record
+from portal.services import budgets, clients, pauses, record, space_row
 from portal.services.clients import Remotes
 from portal.services.edges import BEFORE_A_WRITE, Edge
 from portal.services.locks import Lock
@@ -128,11 +127,9 @@ class Work:
     def _leave_if_disconnected(self) -> None:
         """Leave when an admin disconnected the space or changed its token since this drain began.
 
-        The history line of this transaction holds the space's row, so nobody can do so meanwhile.
+        This transaction holds the space's row, so nobody can do so meanwhile.
         """
-        now = db.session.execute(
-            select(Space.connected_at, Space.sevdesk_token_key).where(Space.id == self.space.id)
-        ).one()
+        now = space_row.take(self.space.id)
         if now.connected_at is None or now.sevdesk_token_key != self.space.sevdesk_token_key:
             db.session.rollback()
             raise LeaveSpace(utcnow())

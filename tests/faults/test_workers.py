@@ -106,7 +106,6 @@ SCENARIOS: dict[Edge, Scenario] = {
     Edge.SKIPPED: _zero,
     Edge.FETCHED: _booked,
     Edge.WAITS_FOR_MEMBER: _member_and_invoice,
-    Edge.UPLOADED: _booked,
     Edge.SENDING: _booked,
     Edge.UNKNOWN: _lost,
     Edge.CONTACT_GONE: _contact_gone,

@@ -223,7 +223,7 @@ def test_nothing_is_written_once_the_space_is_disconnected(
 
     def commit_and_disconnect(self: Work, edge: Edge) -> None:
         commit(self, edge)
-        if edge == Edge.UPLOADED:
+        if edge == Edge.FETCHED:
             connection.disconnect(alpha, admin=admin_named("owner"))
 
     monkeypatch.setattr(Work, "commit", commit_and_disconnect)
