@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
+from rq.queue import EnqueueData
 
 from portal.logs import request_id
 
@@ -46,6 +49,46 @@ class JobQueue:
         A wake-up that already waits in the queue is not added a second time.
         """
         return self._enqueue(DRAIN_JOB, space_id, queue)
+
+    def wake_all(self, queues: Mapping[int, str]) -> bool:
+        """Ask workers to look at these spaces, each through its queue: two questions for all.
+
+        As `wake` does: one that waits already is not added, and Redis may be away.
+        """
+        if not queues:
+            return True
+        marks = [self._mark(space_id, queue, DRAIN_JOB) for space_id, queue in queues.items()]
+        try:
+            with self.redis.pipeline(transaction=False) as pipe:
+                for mark in marks:
+                    pipe.set(mark, "1", nx=True, ex=PENDING_SECONDS)
+                is_new = pipe.execute()
+            try:
+                with self.redis.pipeline() as pipe:
+                    new = [one for one, is_so in zip(queues.items(), is_new, strict=True) if is_so]
+                    for name in {queue for _, queue in new}:
+                        jobs = [self._job(one, name) for one, queue in new if queue == name]
+                        self.queue(name).enqueue_many(jobs, pipeline=pipe)
+                    pipe.execute()
+            except BaseException:
+                made = [mark for mark, is_so in zip(marks, is_new, strict=True) if is_so]
+                self.redis.delete(*made)
+                raise
+        except RedisError as err:
+            log.warning("queue is away, the spaces are woken again", error=str(err))
+            return False
+        return True
+
+    @staticmethod
+    def _job(space_id: int, queue: str) -> EnqueueData:
+        return Queue.prepare_data(
+            DRAIN_JOB,
+            (space_id, queue),
+            timeout=JOB_TIMEOUT_SECONDS,
+            result_ttl=0,
+            failure_ttl=86_400,
+            meta={"request_id": request_id()},
+        )
 
     def catch_up(self, space_id: int) -> bool:
         """Ask a worker to compare the space with Cobot's list. Return False when Redis is away."""

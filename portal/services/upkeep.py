@@ -6,7 +6,7 @@ Redis may be empty, workers may have died: what stands in the tables is found ag
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -19,7 +19,7 @@ from portal.models import InboxEvent, InvoiceSync, MemberSync, Space
 from portal.models.invoice import FORGOTTEN
 from portal.services import catchup, heal, health, housekeeping, task_upkeep
 from portal.services.calls import forget_old_calls_of_all_spaces
-from portal.services.drain import queue_for
+from portal.services.drain import queues_for
 from portal.services.sessions import end_expired_sessions
 from portal.tenancy import all_spaces
 
@@ -30,6 +30,9 @@ TICK_SECONDS = 0.25
 off before is kept to the moment: what waits for its budget of calls loses nothing of it."""
 WAKE_AGAIN = timedelta(seconds=60)
 """A woken space that no worker looked at is woken again after this."""
+
+AT_ONCE = 500
+"""So many spaces are looked up, and put into the queue, in one go."""
 
 
 def run(should_stop: Callable[[], bool]) -> None:
@@ -84,9 +87,14 @@ def tick_all_spaces() -> int:
         .execution_options(synchronize_session=False)
     ).all()
     db.session.commit()
-    for space_id in due:
-        core().queue.wake(space_id, queue=queue_for(space_id))
+    for some in batched(due, AT_ONCE):
+        core().queue.wake_all(queues_for(some))
     return len(due)
+
+
+def batched(space_ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for place in range(0, len(space_ids), size):
+        yield space_ids[place : place + size]
 
 
 @all_spaces("what is due without an alarm")

@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 import zlib
+from unittest.mock import Mock
 
 import pytest
 from flask import Flask
 from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
 from rq.registry import FailedJobRegistry
 from rq.utils import import_attribute
 
@@ -83,6 +86,40 @@ def test_a_wake_up_while_the_queue_is_away_is_no_error(core_app: Flask) -> None:
     away = jobqueue.JobQueue("unix:///nowhere/queue.sock")
     assert away.wake(1) is False
     assert not away.is_reachable()
+
+
+def test_many_spaces_are_woken_as_one_is(core_app: Flask) -> None:
+    queue = core().queue
+    queue.redis.flushdb()
+    queue.wake(1)
+    assert queue.wake_all({1: "drain", 2: "drain", 3: "backfill", 4: "interactive"})
+    assert queue.wake_all({2: "drain", 3: "backfill"})
+    assert queue.wake_all({})
+    put_in = {
+        name: sorted(job.args for job in queue.queue(name).get_jobs()) for name in jobqueue.QUEUES
+    }
+    assert put_in == {
+        "drain": [[1, "drain"], [2, "drain"]],
+        "backfill": [[3, "backfill"]],
+        "interactive": [[4, "interactive"]],
+    }
+    [one, other] = sorted(queue.queue("drain").get_jobs(), key=lambda job: job.args)
+    for name in ("func_name", "timeout", "result_ttl", "failure_ttl", "meta", "origin"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def test_waking_many_while_the_queue_is_away_leaves_no_mark(
+    core_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = jobqueue.JobQueue("unix:///nowhere/queue.sock")
+    assert away.wake_all({1: "drain"}) is False
+    queue = core().queue
+    queue.redis.flushdb()
+    with monkeypatch.context() as patched:
+        patched.setattr(Queue, "enqueue_many", Mock(side_effect=RedisError("gone")))
+        assert queue.wake_all({1: "drain"}) is False
+    assert queue.wake_all({1: "drain"})
+    assert queue.queue("drain").count == 1
 
 
 def test_jobs_hold_ids_only(core_app: Flask) -> None:
