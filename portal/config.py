@@ -10,7 +10,7 @@ import binascii
 from datetime import time
 from functools import cached_property
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -187,9 +187,10 @@ class Config(BaseSettings):
             self.metrics_token,
             self.sentry_dsn,
         )
-        urls = (self.database_url, self.redis_url)
-        passwords = (urlsplit(url.get_secret_value()).password for url in urls)
-        values = (*(one.get_secret_value() for one in given if one is not None), *passwords)
+        urls = (self.database_url, self.migrations_database_url, self.redis_url)
+        values = [one.get_secret_value() for one in given if one is not None]
+        for url in urls:
+            values += _passwords_in(url.get_secret_value()) if url is not None else ()
         return tuple(value for value in values if value)
 
     @cached_property
@@ -223,6 +224,14 @@ class Config(BaseSettings):
             if url.startswith(short):
                 return "postgresql+psycopg://" + url.removeprefix(short)
         return url
+
+
+def _passwords_in(url: str) -> list[str]:
+    """Return the password of an address, before the host or among its parameters, as it is written
+    there and as it is meant."""
+    parts = urlsplit(url)
+    written = [parts.password or "", *parse_qs(parts.query).get("password", ())]
+    return [*written, *(unquote(one) for one in written if "%" in one)]
 
 
 def load_config(**overrides: object) -> Config:

@@ -29,6 +29,7 @@ from portal.supervisor import Process, ProcessFailed, Supervisor
 START_SECONDS = 60
 LOCK = "supervisor.lock"
 CLIENT_ID, CLIENT_SECRET = "demo", "demo-secret"
+PASSWORD = "password-of-the-database"
 SIMULATOR_SETTINGS = ("COBOT_WWW_URL", "COBOT_API_URL", "COBOT_SPACE_URL", "SEVDESK_API_URL")
 
 Json = dict[str, Any]
@@ -260,7 +261,12 @@ class Stack:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
         self._made_database = name
-        return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        address = urlsplit(server)
+        if address.password is None:
+            # A server that asks for none takes any: what runs has a password to keep for itself.
+            before, at, host = address.netloc.rpartition("@")
+            address = address._replace(netloc=f"{before}:{PASSWORD}{at}{host}" if at else host)
+        return urlunsplit(address._replace(path=f"/{name}"))
 
     def _is_ready(self) -> bool:
         for name in self.processes:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.browserless import Browserless
-from tests.e2e.worlds import ADMIN, COST_CENTRE, token_of, world_of
+from tests.e2e.reports import Reports, receiving
+from tests.e2e.worlds import ADMIN, COST_CENTRE, SUPPORT, token_of, world_of
 from tests.stack import Stack
 
 # No limits, and quick retries: these tests are about what happens, not about when.
@@ -17,6 +18,7 @@ QUICK = {
     "UPKEEP_SECONDS": "1",
     "RETRY_FIRST_SECONDS": "1",
 }
+FORMER_KEY = "former-secret-key-of-the-tests-0123456789"
 METRICS_TOKEN = "metrics-token-of-the-tests-0123456789"
 NO_LIMITS = ("--cobot-per-minute", "0", "--webhook-backoff", "0.2,0.5,1,2,4")
 
@@ -28,11 +30,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def reports() -> Iterator[Reports]:
+    """Where the stack's errors are reported to."""
+    with receiving() as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, reports: Reports) -> Iterator[Stack]:
     """Two drain workers, and a space for each story."""
     world = world_of("hilfeseite", "zaehlung", "fuenfzig", "geheim")
     folder = tmp_path_factory.mktemp("stack")
-    settings = {**QUICK, "METRICS_TOKEN": METRICS_TOKEN}
+    settings = {
+        **QUICK,
+        "METRICS_TOKEN": METRICS_TOKEN,
+        "SECRET_KEY_FALLBACKS": FORMER_KEY,
+        "SENTRY_DSN": reports.dsn,
+        "SUPPORT_USER_IDS": SUPPORT,
+    }
     with Stack(folder, world=world, simulator=NO_LIMITS, settings=settings, drains=2) as started:
         yield started
 

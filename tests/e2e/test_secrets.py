@@ -1,21 +1,31 @@
-"""No token stands anywhere in the clear: database, queue, logs, pages, errors, figures, exports."""
+"""No secret stands anywhere in the clear: database, queue, logs, reports, processes, pages, errors,
+figures, exports, commands."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
 import pytest
 import requests
 from redis import Redis
+from rq import Queue
 
+from portal.services import exports
 from tests.browserless import Browserless
-from tests.e2e.conftest import METRICS_TOKEN
-from tests.e2e.worlds import invoice, line, member
+from tests.conftest import ROOT
+from tests.e2e.conftest import FORMER_KEY, METRICS_TOKEN
+from tests.e2e.reports import KEY, Reports
+from tests.e2e.worlds import ADMIN, SUPPORT, invoice, line, member
 from tests.stack import CLIENT_SECRET, Stack
 
 MARK_LENGTH = 12
@@ -30,6 +40,7 @@ def test_no_token_stands_anywhere_in_the_clear(
     admin: Browserless,
     connected: Callable[[str], str],
     ends_as: Callable[..., None],
+    reports: Reports,
 ) -> None:
     token = connected("geheim")
     stack.control(
@@ -41,7 +52,13 @@ def test_no_token_stands_anywhere_in_the_clear(
     ends_as("geheim", "ZU-9", "failed")
     admin.connect("geheim", 32 * "f", expect=422)  # a token that is refused must not stay either
     guest = Browserless(stack.portal_url)
-    guest.get("/login")
+    guest.http.get(f"{stack.portal_url}/login/start", allow_redirects=False, timeout=30)
+    support = Browserless(stack.portal_url)
+    support.sign_in(SUPPORT)
+    visit = support.get("/support/spaces/geheim").form("/support/visits")
+    support.submit(visit, reason="Ticket 4711")
+    _fail_a_job(stack)
+    stack.wait_until(lambda: reports.bodies, "an error to be reported")
     requests.post(f"{stack.portal_url}/hooks/cobot/{43 * 'x'}/created_invoice", timeout=30)
 
     hooks = {row["callback_url"] for row in stack.space("geheim")["subscriptions"]}
@@ -53,14 +70,27 @@ def test_no_token_stands_anywhere_in_the_clear(
         32 * "f",
         CLIENT_SECRET,
         METRICS_TOKEN,
+        FORMER_KEY,
+        reports.dsn,
+        KEY,
         *secrets,
         stack.env["SECRET_KEY"],
         *stack.env["TOKEN_KEYS"].split(","),
-        *(cookie.value or "" for cookie in admin.http.cookies if "session" in cookie.name),
     }
-    marks = {call["caller"] for call in stack.calls() if call["caller"]}
-    assert sha256(token.encode()).hexdigest()[:MARK_LENGTH] in marks
-    assert len(marks) >= 3, "a person's, a space's and sevdesk's token were used"
+    known |= {password for password in [urlsplit(stack.env["DATABASE_URL"]).password] if password}
+    for person in (admin, guest, support):
+        sessions = {one.value or "" for one in person.http.cookies if "session" in one.name}
+        assert sessions, "everybody has a session of their own"
+        known |= sessions
+    used = {
+        side: {call["caller"] for call in stack.calls() if call["caller"] and call["side"] == side}
+        for side in ("cobot-www", "cobot-space", "cobot-api", "sevdesk")
+    }
+    assert sha256(token.encode()).hexdigest()[:MARK_LENGTH] in used["sevdesk"]
+    persons = used["cobot-www"]
+    assert persons, "a person's token was used"
+    assert (used["cobot-space"] | used["cobot-api"]) - persons, "and that of a space"
+    marks = set().union(*used.values())
 
     places = [
         *_files(stack),
@@ -71,9 +101,18 @@ def test_no_token_stands_anywhere_in_the_clear(
         *_exports(stack, admin),
         *_pages(stack, admin),
         *_pages(stack, guest),
+        *_pages(stack, support, "/support", "/support?q=GUT", "/support/spaces/geheim"),
+        # The first line names the place itself, by its key.
+        *(("report:", body.partition(b"\n")[2]) for body in reports.bodies),
+        *_processes(stack),
+        *_commands(stack),
     ]
     kinds = {name.split(":")[0] for name, _ in places}
-    assert kinds >= {"file", "page", "queue", "figures", "error", "export"}
+    assert kinds >= {
+        *("file", "page", "queue", "figures", "error", "export", "report", "process", "command")
+    }
+    assert len([name for name, _ in places if name.startswith("page:/support")]) >= 4
+    assert any(b"made_up" in body for body in reports.bodies), "the job that failed was reported"
     found = [
         f"{name}: {what}" for name, content in places for what in _leaks(content, known, marks)
     ]
@@ -173,10 +212,13 @@ def _errors(stack: Stack, person: Browserless, secret: str) -> Iterator[tuple[st
 
 def _exports(stack: Stack, person: Browserless) -> Iterator[tuple[str, bytes]]:
     """Yield everything that is given out as a file."""
-    tables = ("space", "invoice_sync", "member_sync", "history_line", "inbox_event", "line_calls")
+    person_id = re.search(r'data-person="(\d+)"', person.get("/spaces/geheim/data?q=m").html)
+    assert person_id is not None
     for path in (
         "/spaces/geheim/export.json",
-        *(f"/spaces/geheim/export/{table}.csv" for table in tables),
+        *(f"/spaces/geheim/export/{table}.csv" for table in exports.tables_of_a_space()),
+        f"/spaces/geheim/people/{person_id[1]}.json",
+        f"/spaces/geheim/people/{person_id[1]}.csv",
         "/spaces/geheim/log.csv",
         "/account/data.json",
         "/account/data.csv",
@@ -186,9 +228,65 @@ def _exports(stack: Stack, person: Browserless) -> Iterator[tuple[str, bytes]]:
         yield f"export:{path}", answer.content
 
 
-def _pages(stack: Stack, person: Browserless) -> Iterator[tuple[str, bytes]]:
+COMMANDS = (
+    ("doctor",),
+    ("spaces", "list"),
+    ("space", "export", "geheim"),
+    ("invoice", "show", "geheim", "GUT-1"),
+    ("mapping", "check", "geheim"),
+    ("admin", "export", ADMIN),
+    ("history", "verify", "geheim"),
+)
+SAY = """
+import json, sys
+from portal.cli import register_commands
+from portal.core import create_core
+app = create_core()
+register_commands(app)
+for words in json.loads(sys.argv[1]):
+    found = app.test_cli_runner().invoke(args=words)
+    print(" ".join(words), found.exit_code, found.output, found.exception)
+"""
+
+
+def _commands(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """Yield what an operator reads."""
+    words = [sys.executable, "-c", SAY, json.dumps(COMMANDS)]
+    said = subprocess.run(
+        words, cwd=ROOT, env={**os.environ, **stack.env}, capture_output=True, check=True
+    )
+    for command in COMMANDS:
+        assert f"{' '.join(command)} 0 ".encode() in said.stdout, command
+    yield "command:", said.stdout + said.stderr
+
+
+def _processes(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """Yield the words that each process was started with: everybody on the machine reads them."""
+    for name in stack.processes:
+        words = Path(f"/proc/{stack.pid(name)}/cmdline")
+        yield f"process:{name}", words.read_bytes() if words.exists() else name.encode()
+
+
+def _fail_a_job(stack: Stack) -> None:
+    """Give a worker something that it cannot do: an error of ours."""
+    queue = Redis.from_url(stack.env["REDIS_URL"])
+    Queue("interactive", connection=queue, serializer="json").enqueue("jobs.made_up.nothing")
+    queue.close()
+
+
+START = (
+    "/",
+    "/spaces",
+    "/spaces/geheim/log",
+    "/spaces/geheim/sevdesk",
+    "/spaces/geheim/data",
+    "/help",
+)
+
+
+def _pages(stack: Stack, person: Browserless, *more: str) -> Iterator[tuple[str, bytes]]:
     """Yield every page that can be reached from the start by links."""
-    waiting, seen = ["/", "/spaces", "/spaces/geheim/log", "/spaces/geheim/sevdesk", "/help"], set()
+    waiting, seen = [*START, *more], set()
     host = urlsplit(stack.portal_url).netloc
     while waiting and len(seen) < MOST_PAGES:
         path = waiting.pop(0)

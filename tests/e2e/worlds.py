@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from tests.stack import Json
 
-ADMIN = "usr-admin"
+ADMIN, SUPPORT = "usr-admin", "usr-support"
 COST_CENTRE = "100"
 CODE, ACCOUNT = "Mitgliedschaft", "4400"
 
@@ -20,7 +20,10 @@ def world_of(*subdomains: str) -> Json:
     """Return a world with these spaces, one admin for all of them."""
     ids = [f"spc-{subdomain}" for subdomain in subdomains]
     return {
-        "users": [{"id": ADMIN, "email": "a@example.org", "name": "Ada", "admin_of": ids}],
+        "users": [
+            {"id": ADMIN, "email": "a@example.org", "name": "Ada", "admin_of": ids},
+            {"id": SUPPORT, "email": "s@example.org", "name": "Sue", "admin_of": []},
+        ],
         "spaces": [_space(subdomain) for subdomain in subdomains],
         "sevdesk": [_client(subdomain, place) for place, subdomain in enumerate(subdomains)],
     }

@@ -105,9 +105,18 @@ def test_no_secret_is_written(write: Callable[..., Written]) -> None:
         log_format="json",
         metrics_token="metrics-token-of-the-tests",
         database_url="postgresql://portal:pg-password@db/portal",
+        migrations_database_url="postgresql://owner:owner%2Fpassword@db/portal",
+        redis_url="rediss://queue.example/0?password=queue-password",
+        secret_key_fallbacks="former-secret-key",
+        sentry_dsn="https://public-key@reports.example/1",
     )
     log = structlog.get_logger("test")
     known = [
+        "owner%2Fpassword",
+        "owner/password",
+        "queue-password",
+        "former-secret-key",
+        "https://public-key@reports.example/1",
         "test-secret-key-of-the-tests",
         TOKEN_KEY,
         "demo-secret",
