@@ -27,6 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, declared_attr
 
 from portal import rowsecurity, tenancy
 from portal.spaceguard import Guard
+from portal.turns import TurnConnection, Turns
 
 SQLITE_BUSY_SECONDS = 10
 POSTGRES_PATIENCE = {
@@ -134,8 +135,11 @@ def prepare_engine(engine: Engine, role: str = "") -> None:
     if engine.dialect.name != "sqlite":
         return
 
+    turns = Turns()
+
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
+        connection.turns = turns
         # The driver must not begin transactions by itself: we say BEGIN or BEGIN IMMEDIATE.
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -153,13 +157,25 @@ def prepare_engine(engine: Engine, role: str = "") -> None:
     def _begin(connection: Connection) -> None:
         # A reader that turns writer fails at once when another one wrote in between; so writers
         # take the lock at the start, where busy_timeout lets them wait.
-        connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
+        if _reading.get():
+            connection.exec_driver_sql("BEGIN")
+            return
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, TurnConnection)
+        driver.take_turn()
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            driver.give_on()  # where it failed; else the turn lasts as long as the transaction
 
 
 def engine_options(url: str) -> dict[str, Any]:
     """Return what create_engine needs besides the address."""
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS}, "hide_parameters": True}
+        return {
+            "connect_args": {"timeout": SQLITE_BUSY_SECONDS, "factory": TurnConnection},
+            "hide_parameters": True,
+        }
     return {
         "hide_parameters": True,
         "pool_size": 10,
