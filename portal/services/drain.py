@@ -102,9 +102,9 @@ def _come_again(space_id: int) -> None:
 def _work_through(space_id: int, lock: Lock, seconds: float, only_urgent: bool) -> datetime | None:
     """Work until nothing is due or the time is up; return before when nothing can be done."""
     end = time.monotonic() + seconds
-    space = db.session.get(Space, space_id, populate_existing=True)
-    db.session.commit()
+    space = db.session.scalar(_SPACE, {"space": space_id})
     if space is None or not space.is_connected:
+        db.session.commit()
         return None
     inbox.take_in(space_id)
     db.session.commit()
