@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from portal.errors import PortalError
@@ -234,6 +235,15 @@ def _passwords_in(url: str) -> list[str]:
     return [*written, *(unquote(one) for one in written if "%" in one)]
 
 
+def _said(fault: ErrorDetails) -> str:
+    """Return what is wrong with a setting, for who sets it."""
+    if fault["type"] == "missing":
+        return "is missing"
+    if fault["type"] == "too_short" and fault["loc"][:1] == ("secret_key",):
+        return f"needs {fault['ctx']['min_length']} characters or more"
+    return fault["msg"].removeprefix("Value error, ")
+
+
 def load_config(**overrides: object) -> Config:
     """Read the settings from the environment (and `.env`), `overrides` first.
 
@@ -245,8 +255,7 @@ def load_config(**overrides: object) -> Config:
         lines = []
         for fault in err.errors(include_input=False, include_url=False):
             name = ".".join(str(part) for part in fault["loc"][:1]).upper() or "settings"
-            said = "is missing" if fault["type"] == "missing" else fault["msg"]
-            lines.append(f"  {name}: {said}")
+            lines.append(f"  {name}: {_said(fault)}")
         raise ConfigError(
             "The portal cannot start. Set these in the environment or in .env "
             "(see .env.example):\n" + "\n".join(sorted(lines))

@@ -227,6 +227,21 @@ def _tables_of_spaces(connection: Connection) -> list[tuple[str, str]]:
     return [(SPACE_TABLE, "id")] * (SPACE_TABLE in own) + named
 
 
+def unguarded(connection: Connection) -> list[str]:
+    """Return the tables of spaces that a policy does not hold, or not for their owner."""
+    guarded = set(
+        connection.execute(
+            text(
+                "SELECT relname FROM pg_class JOIN pg_policy ON polrelid = pg_class.oid "
+                "WHERE relnamespace = CAST(current_schema() AS regnamespace) "
+                "AND polname = :policy AND relrowsecurity AND relforcerowsecurity"
+            ),
+            {"policy": POLICY},
+        ).scalars()
+    )
+    return sorted(table for table, _ in _tables_of_spaces(connection) if table not in guarded)
+
+
 def _make_policy(connection: Connection, table: str, column: str) -> None:
     quoted = _quoted(connection, table)
     stands = connection.execute(

@@ -17,6 +17,7 @@ from requests import Request
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal import rowsecurity
 from portal.config import LOOPBACK_HOSTS, Config
 from portal.core import core
 from portal.database import db, utcnow
@@ -106,7 +107,26 @@ def _database() -> Iterator[Finding]:
     if name == "postgresql":
         theirs = db.session.execute(text("SELECT now()")).scalar_one()
         yield _clock("the database", abs((utcnow() - theirs).total_seconds()))
+        yield _spaces_apart()
     db.session.rollback()
+
+
+def _spaces_apart() -> Finding:
+    """Whether PostgreSQL keeps the spaces apart from who works there."""
+    who, is_above = db.session.execute(
+        text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    ).one()
+    if is_above:
+        return Finding(
+            Grade.BROKEN, "role", f"the portal works as {who}, above row level security: set "
+            "DATABASE_ROLE=portal_app and flask db upgrade"
+        )  # fmt: skip
+    if unguarded := rowsecurity.unguarded(db.session.connection()):
+        return Finding(
+            Grade.BROKEN, "role", f"no row level security on {', '.join(unguarded)}: "
+            "flask db upgrade"
+        )  # fmt: skip
+    return Finding(Grade.OK, "role", f"works as {who}; row level security keeps the spaces apart")
 
 
 def _keys() -> Iterator[Finding]:
@@ -185,7 +205,8 @@ def _reached(name: str, url: str) -> Iterator[Finding]:
         yield Finding(Grade.BROKEN, name, f"{url} does not answer ({answer.reason})")
         return
     grade = Grade.WARNING if answer.status >= 500 else Grade.OK
-    yield Finding(grade, name, f"{url} answers {answer.status} after {took * 1000:.0f} ms")
+    said = f"{url} answers after {took * 1000:.0f} ms (status {answer.status}; any shows the way)"
+    yield Finding(grade, name, said)
     try:
         theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
     except (ValueError, TypeError):

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.cobot.webhooks import EVENTS
 from portal.core import core, portal_version
 from portal.counters import BUCKETS, Field
 from portal.database import db, utcnow
@@ -38,6 +39,11 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "portal_faults": ("Faults of our own: pages, rows and looks that failed.", ("where",)),
 }
+AT_NOUGHT: Mapping[str, tuple[Field, ...]] = {
+    "portal_faults": (("page",), ("sync",), ("look",)),
+    "portal_hooks": tuple((event, status) for event in EVENTS for status in ("202", "503")),
+}
+"""Told before the first of them: Prometheus sees a rise only from a value that it saw before."""
 TIMED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "portal_remote_call_seconds": ("How long calls to a remote side took.", ("side",)),
     "portal_drain_seconds": ("How long one drain of a space took.", ()),
@@ -50,7 +56,9 @@ class _Figures(Collector):
         yield from _database()
         yield from _queue()
         sums = core().counters.read()
-        yield from _counted(sums or {})
+        if sums is not None:
+            nought = {(name, *values): 0.0 for name, kinds in AT_NOUGHT.items() for values in kinds}
+            yield from _counted({**nought, **sums})
 
 
 def exposition() -> bytes:

@@ -20,7 +20,7 @@ from portal.database import db, utcnow
 from portal.models import Space
 from portal.services import health, inbox
 from portal.services.doctor import Grade, examine
-from tests.conftest import ROOT, set_migration
+from tests.conftest import ROOT, as_owner, set_migration
 from tests.services.conftest import Remote, announce
 
 SECRETS = ("demo-secret", "test-secret-key-of-the-tests")
@@ -51,6 +51,21 @@ def test_a_deployment_that_is_well(remote: Remote, alpha: Space) -> None:
     warnings = found(Grade.WARNING)
     assert "this machine only" in warnings["settings"]
     assert "0 on drain" in warnings["workers"]
+
+
+@pytest.mark.skipif("TEST_DATABASE_URL" not in os.environ, reason="SQLite has no roles")
+def test_a_role_above_row_level_security_and_a_table_without_it(
+    core_app: Flask, make_config: Callable[..., Config]
+) -> None:
+    assert "works as portal_app" in found(Grade.OK)["role"]
+    as_owner("ALTER TABLE invoice_sync NO FORCE ROW LEVEL SECURITY")
+    as_owner("DROP POLICY entered_spaces ON chart")
+    assert "no row level security on chart, invoice_sync" in found(Grade.BROKEN)["role"]
+    app = create_core(make_config(database_role=""))
+    with app.app_context():
+        assert "above row level security" in found(Grade.BROKEN)["role"]
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_a_migration_that_is_missing(core_app: Flask) -> None:
@@ -127,6 +142,7 @@ def test_missing_settings_are_its_first_finding(tmp_path: os.PathLike[str]) -> N
     assert ended.returncode == 1, ended.stderr
     assert ended.stdout.startswith("BROKEN  settings")
     assert "TOKEN_KEYS: is missing" in ended.stdout
+    assert "SECRET_KEY: needs 16 characters or more" in ended.stdout
     assert "Traceback" not in ended.stderr
 
 
