@@ -14,21 +14,13 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, request
 
+SHEETS = (
+    *("portal", "frame", "forms", "boxes", "cards", "menus", "filters", "tables"),
+    *("facts", "checks", "chart", "narrow", "print"),
+)
+"""In this order: where two say something of the same, the later one holds."""
 BUNDLES = {
-    # In this order: where two say something of the same, the later one holds.
-    "all.css": (
-        *(
-            "portal.css",
-            "frame.css",
-            "forms.css",
-            "boxes.css",
-            "cards.css",
-            "menus.css",
-            "filters.css",
-            "tables.css",
-        ),
-        *("facts.css", "checks.css", "chart.css", "narrow.css", "print.css"),
-    ),
+    "all.css": tuple(f"{name}.css" for name in SHEETS),
     "all.js": ("vendor/htmx.org@2.0.11/htmx.min.js", "live.js", "portal.js"),
 }
 FOR_PAPER = "print.css"

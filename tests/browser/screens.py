@@ -128,6 +128,7 @@ def _invoices(planted: Planted) -> Iterator[Screen]:
         "skipped", "changed", "unknown", "waiting",
     ):  # fmt: skip
         yield Screen(f"invoice, {name}", planted.path(name))
+    yield Screen("invoice, descriptions", planted.path("two lines"), then=_read_texts)
     yield Screen("invoice, details open", planted.path("two lines"), then=_unfold)
 
 
@@ -180,6 +181,11 @@ def _support(planted: Planted) -> Iterator[Screen]:
     yield Screen("support, space", visited, SUPPORT, then=give_reason)
     invoice = f"{visited}/invoices/{planted.invoices['missing 0']['data']['id']}"
     yield Screen("support, invoice", invoice, SUPPORT, then=give_reason)
+
+
+def _read_texts(person: Person) -> None:
+    person.page.locator("#read-texts").click()
+    expect(person.page.locator("#lines [role=status]")).to_be_focused()
 
 
 def _open_help(person: Person) -> None:

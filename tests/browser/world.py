@@ -177,6 +177,9 @@ def world() -> Json:
     }
 
 
+PLAN = {"name": "Flex Desk, zehn Tage im Monat", "accounting_code": CODE}
+
+
 def _user(user_id: str, name: str, email: str, admin_of: list[str]) -> Json:
     return {"id": user_id, "email": email, "name": name, "admin_of": admin_of}
 
@@ -192,7 +195,7 @@ def _space(subdomain: str, name: str) -> Json:
             {"name": "Getränke", "tax_rate": "7.0"},
         ],
         "memberships": [
-            member(f"mem-{number}-{subdomain}", who, number, company)
+            member(f"mem-{number}-{subdomain}", who, number, company) | {"plan": PLAN}
             for number, who, company in (*KNOWN, UNKNOWN)
         ],
     }

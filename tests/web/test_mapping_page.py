@@ -136,8 +136,8 @@ def test_plans_that_use_a_code_stand_beside_it_and_those_without_one_above(
     page = owner.get(PAGE).text
     assert ("Teambüro", "", "account_missing") in codes_of(page), "no invoice used it yet"
     words = said(page)
-    assert "Flex (12 Mitglieder), Fix (1 Mitglied)" in words
-    assert "Tarif 2 (7 Mitglieder) und 2 weitere" in words
+    assert "Flex (12 Mitglieder), Fix (1 Mitglied) 40 Positionen in 90 Tagen" in words
+    assert "Tarif 2 (7 Mitglieder) und 2 weitere – 4401 Meetingräume" in words
     assert "nur in Tarifen" in words
     assert "Ein Tarif hat keinen Buchungscode, seine Rechnungen werden nicht" in words
     assert "Post (2 Mitglieder)" in words
