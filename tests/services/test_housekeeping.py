@@ -17,13 +17,24 @@ from portal.models import (
     HistoryLine,
     InboxEvent,
     InvoiceSync,
+    LineCalls,
+    LoginSession,
     PersonName,
     Space,
     SupportLook,
     SupportVisit,
+    TaskItem,
 )
-from portal.services import connection, history, housekeeping, support, upkeep
+from portal.services import (
+    connection,
+    history,
+    housekeeping,
+    member_import,
+    support,
+    upkeep,
+)
 from tests.services.conftest import Remote, admin_named, sync
+from tests.services.looking import ended
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
 
@@ -143,6 +154,42 @@ def test_upkeep_lets_old_things_go_once_a_day(
 
         upkeep.run(should_stop)
     assert len(calls) == len(set(calls)) == 4, "sixty hours from noon on are parts of four days"
+
+
+def test_the_command_lets_go_what_upkeep_would(
+    core_app: Flask, remote: Remote, alpha: Space
+) -> None:
+    """Calls, lists and sign-ins too: upkeep may have been away for weeks."""
+    register_commands(core_app)
+    sync(remote, alpha, debitor=XYZ)
+    ended(member_import.prepare(alpha, actor="admin:owner"))
+    session = LoginSession(id_digest="d", sealed_content=b"x", expires_at=utcnow())
+    db.session.add(session)
+    db.session.commit()
+    assert count(LineCalls)
+    assert count(TaskItem)
+    runner = core_app.test_cli_runner()
+    with time_machine.travel(utcnow() + timedelta(days=31), tick=True):
+        said = runner.invoke(args=["prune"]).output
+        again = runner.invoke(args=["prune"]).output
+    assert (count(LineCalls), count(TaskItem), count(LoginSession)) == (0, 0, 0)
+    for kind in ("calls", "lists", "sign-ins"):
+        assert f"{kind}\t" in said
+    assert "nothing is old enough" in again
+
+
+def test_a_space_is_deleted_by_command_once_it_is_disconnected(
+    core_app: Flask, remote: Remote, alpha: Space
+) -> None:
+    register_commands(core_app)
+    sync(remote, alpha, debitor=XYZ)
+    runner = core_app.test_cli_runner()
+    refused = runner.invoke(args=["space", "delete", "alpha", "--yes"])
+    assert (refused.exit_code, count(InvoiceSync)) == (1, 1)
+    assert "disconnect the space first" in refused.output
+    connection.disconnect(alpha, admin=admin_named("owner"))
+    assert "1 invoices deleted" in runner.invoke(args=["space", "delete", "alpha", "--yes"]).output
+    assert count(InvoiceSync) == count(PersonName) == 0
 
 
 def test_commands_export_and_erase(core_app: Flask, remote: Remote, alpha: Space) -> None:

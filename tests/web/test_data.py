@@ -187,6 +187,25 @@ def test_erased_name_is_shown_as_a_pseudonym_and_every_chain_stays_whole(
         assert history.verify(space)[0] == 3, "the second time nothing happens"
 
 
+def test_support_reads_the_pseudonym_and_gives_nothing_out(
+    app: Flask, owner: FlaskClient, planted: Cast, sign_in: Callable[..., FlaskClient]
+) -> None:
+    number = person_id(app, "Otto Groß")
+    support = sign_in(planted.support)
+    visit = {"csrf_token": csrf_of(support, "/support"), "subdomain": "alpha", "reason": "Ticket 9"}
+    assert support.post("/support/visits", data=visit).status_code == 303
+    page = "/support/spaces/alpha/invoices/i-2"
+    assert "Otto Groß" in support.get(page).text
+    erase = f"/spaces/alpha/people/{number}/erase"
+    assert support.post(erase, data={"csrf_token": visit["csrf_token"]}).status_code == 404
+    owner.post(erase, data={"csrf_token": csrf_of(owner, erase)})
+    said = support.get(page).text + support.get("/support?q=A-2").text
+    assert "Groß" not in said
+    assert f"Person {number}" in said
+    for path in ("data", "export.json", f"people/{number}.json", "export/person_name.csv"):
+        assert support.get(f"/spaces/alpha/{path}").status_code == 404, path
+
+
 def test_erased_name_does_not_come_back_with_the_next_invoice(
     app: Flask, owner: FlaskClient, planted: Cast
 ) -> None:
