@@ -46,6 +46,7 @@ def tidy_all_spaces() -> int:
     """
     for task in db.session.scalars(
         select(Task).where(
+            Task.finished_at.is_(None),  # so that the index of the open ones is used
             Task.kind == LISTS_MEMBERS,
             Task.state == "ready",
             Task.created_at < utcnow() - KEEP_ITEMS,
