@@ -182,9 +182,9 @@ def invoice_cause(invoice: InvoiceSync) -> str:
     return cause_text(invoice.cause_code, invoice.cause_params, invoice.next_try_at)
 
 
-def row_cause(invoice: InvoiceSync) -> str:
-    """Return the cause as it stands beside the state: the time that the state says is not said
-    again."""
+def cause_beside_state(invoice: InvoiceSync) -> str:
+    """Return the cause as it stands beside the state's badge: the time that the badge says is not
+    said again."""
     code = invoice.cause_code
     if code and names_a_time(code) and _retry_at(invoice) is not None:
         return f"{cause_title(code)}."
@@ -239,7 +239,7 @@ def register_filters(app: Flask) -> None:
         cause_link,
         cause_retry,
         invoice_cause,
-        row_cause,
+        cause_beside_state,
         can_retry,
         hook_reason,
         look_word,

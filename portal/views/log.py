@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
-from portal.filters import day, row_cause, state_word
+from portal.filters import cause_beside_state, day, state_word
 from portal.forms import filter_query, log_filter, row_id, shown_page
 from portal.services import catchup, cause_bar
 from portal.services import log as log_service
@@ -103,7 +103,7 @@ def _cells(row: LogRow) -> list[str]:
         format_decimal(invoice.gross, "0.00") if invoice.gross is not None else "",
         invoice.currency or "",
         state_word(invoice),
-        row_cause(invoice),
+        cause_beside_state(invoice),
         invoice.sevdesk_voucher_id or "",
         day(invoice.due_date),
     ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -166,6 +168,23 @@ def test_next_attempt_is_named_in_the_portals_zone(
     page = owner.get(PAGE).text
     assert "Nächster Versuch" in page
     assert at.isoformat(timespec="seconds") in page
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [(State.WAITING, "upstream_down"), (State.UNKNOWN, "checking")]
+)
+def test_next_attempt_is_said_in_short_and_to_the_second_and_no_third_time(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int], state: State, code: str
+) -> None:
+    """By the badge, or by the cause where the badge has no time; and among the facts."""
+    at = utcnow() + timedelta(hours=3)
+    tried = {"cobot_invoice_id": "i-1", "attempts": 2, "next_try_at": at, "cause_code": code}
+    add_invoice(cast.alpha, state, **tried)
+    page = owner.get(PAGE).text
+    article = page[page.index('class="invoice-head"') : page.index('id="lines"')]
+    shown = re.sub(r"<[^>]*>", " ", article)
+    assert len(re.findall(r"\b\d\d:\d\d", shown)) == 2, shown
+    assert re.search(r"\b\d\d:\d\d:\d\d\b", shown)
 
 
 def test_page_speaks_english(
