@@ -41,6 +41,8 @@ SECRET = {"hook_digest", "sevdesk_token_key", "sevdesk_token_end", "id_digest"}
 NOT_OF_THE_SPACE = {"prune_permit", "chart", "state_count"}
 """Tables with a space that hold nothing of their own: a lock, a copy of sevdesk's accounts, and
 counts of what is given out anyway."""
+OF_THE_SPACE = {"result"}
+"""Not given to whom started the work: figures of a space where they may have no right any more."""
 
 Row = dict[str, Any]
 Part = tuple[str, Iterable[Row]]
@@ -124,7 +126,8 @@ def all_spaces_admin_parts(admin: Admin) -> Iterator[Part]:
     }
     for model, is_theirs in whose.items():
         table = Base.metadata.tables[model.__tablename__]
-        yield table.name, _pieces(table, is_theirs, read=_read_all_spaces)
+        columns = [name for name in columns_of(table) if name not in OF_THE_SPACE]
+        yield table.name, _pieces(table, is_theirs, columns, read=_read_all_spaces)
     yield "space_token", _tokens_made_in_all_spaces(admin)
 
 
@@ -179,10 +182,11 @@ def _read_all_spaces(query: Select[Any]) -> Sequence[Any]:
 def _pieces(
     table: Table,
     is_wanted: ColumnElement[bool],
+    columns: Sequence[str] | None = None,
     *,
     read: Callable[[Select[Any]], Sequence[Any]] = _read,
 ) -> Iterator[Row]:
-    columns = columns_of(table)
+    columns = columns_of(table) if columns is None else columns
     key = list(table.primary_key.columns)
     after: tuple[Any, ...] | None = None
     while True:

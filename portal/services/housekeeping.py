@@ -155,12 +155,17 @@ def _old_batches() -> Delete:
 
 
 def _names_of_nobody(space_id: int) -> Delete:
-    """Delete the names that no invoice and no member needs any more."""
+    """Delete the names that no invoice and no member needs any more.
+
+    The row of an erased one stays, without the name: it is what keeps Cobot from telling it anew.
+    """
     needed = (
         exists().where(model.space_id == space_id, model.person_id == PersonName.id)
         for model in (InvoiceSync, MemberSync)
     )
-    return delete(PersonName).where(PersonName.space_id == space_id, ~or_(*needed))
+    return delete(PersonName).where(
+        PersonName.space_id == space_id, PersonName.erased_at.is_(None), ~or_(*needed)
+    )
 
 
 def _run(statement: Delete | Update) -> int:

@@ -29,6 +29,7 @@ from portal.services import (
     housekeeping,
     member_import,
     people,
+    rehearsal,
     retention,
     signin,
     support,
@@ -123,6 +124,32 @@ def test_an_admin_is_told_of_their_work_and_of_the_token_they_made(
     signin.sign_in(remote.user_token("second"))
     other = given(exports.all_spaces_admin_parts(admin_named("second")))
     assert not {"task", "batch", "space_token"} & set(other)
+
+
+def test_what_came_out_for_a_space_is_not_given_to_whom_started_it(
+    remote: Remote, alpha: Space
+) -> None:
+    """They may have lost their right there long ago: that they started it is theirs, no more."""
+    ended(rehearsal.start(alpha, actor="admin:owner"))
+    found = given(exports.all_spaces_admin_parts(admin_named("owner")))["task"]
+    assert [one["kind"] for one in found] == ["rehearsal"]
+    assert "result" not in found[0]
+    kept = given(exports.space_parts(alpha))["task"]
+    assert kept[0]["result"]
+
+
+def test_an_erased_name_stays_erased_when_all_else_of_the_person_went(
+    remote: Remote, alpha: Space
+) -> None:
+    """Who comes back after ten years is not named again: erased is for good."""
+    sync(remote, alpha, debitor=NEW, invoiceDate="2025-02-28")
+    people.erase(alpha, person())
+    with time_machine.travel(utcnow().replace(year=2036, day=1), tick=True):
+        gone = housekeeping.let_old_things_of_all_spaces_go()
+    assert (gone["invoices"], count(InvoiceSync)) == (1, 0)
+    sync(remote, alpha, debitor=NEW)
+    assert person().name is None
+    assert NAME not in standing()
 
 
 def test_members_go_when_nothing_happened_with_them_for_ten_full_years(
