@@ -21,7 +21,7 @@ from portal.services.task_work import TaskWork
 from portal.services.work import Work
 from portal.sync.member_matching import ContactFacts, MemberMatch, match_members
 
-KIND = "members"
+KIND = people.LISTS_MEMBERS
 DECIDABLE = ("ambiguous", "create", "link", "leave")
 TO_DO = ("link", "create")
 INSERT = 500
