@@ -217,7 +217,7 @@ def test_a_lost_token_pauses_it_by_itself_and_says_so(
     edit_space(cast.alpha, paused_at=NOON, pause_code="token_invalid")
     page = owner.get(PAGE).text
     assert state_of(page) == "work-paused"
-    assert "Das wartet, weil der Space pausiert." in page
+    assert "Das wartet, weil der Space angehalten ist." in page
     assert "einen neuen Token ein" in page
     assert "/pause" not in page.partition('id="task"')[2]
     assert poll_of(page) is not None

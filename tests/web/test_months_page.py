@@ -183,7 +183,7 @@ def test_waiting_and_failing_are_said_and_the_last_report_stays(
         db.session.commit()
     assert "nicht erreichbar" in owner.get(PAGE).text
     edit_space(cast.alpha, paused_at=NOON, pause_code="token_invalid")
-    assert "weil der Space pausiert" in owner.get(PAGE).text
+    assert "weil der Space angehalten ist" in owner.get(PAGE).text
     edit_space(cast.alpha, paused_at=None, pause_code=None)
     with app.app_context():
         tasks.fail(db.session.scalars(select(Task).order_by(Task.id.desc())).first(), "gave_up")  # type: ignore[arg-type]

@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TRANSLATIONS = ROOT / "portal" / "translations"
 STATIC = ROOT / "static"
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+LONG = 40
+"""Signs; the same by chance is no text of more."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,13 @@ def _inner_folders() -> set[str]:
         for folder in (ROOT / top).rglob("*")
         if folder.is_dir()
     }
+
+
+def test_no_german_text_holds_an_english_one(german: Catalog) -> None:
+    """As happens where two entries are taken for one."""
+    english = [one.id for one in german if isinstance(one.id, str) and len(one.id) > LONG]
+    mixed = [one.string for one in german if any(text in str(one.string) for text in english)]
+    assert mixed == []
 
 
 def test_every_message_has_a_german_one(
