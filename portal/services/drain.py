@@ -165,9 +165,8 @@ def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
 
 def _stop_if_disconnected(work: Work) -> None:
     """Leave when an admin disconnected or changed the space since this drain began."""
-    token_key = work.space.sevdesk_token_key
     db.session.execute(_SPACE, {"space": work.space.id}).one()
-    if not work.space.is_connected or work.space.sevdesk_token_key != token_key:
+    if not work.space.is_connected or work.space.sevdesk_token_key != work.token_key:
         raise LeaveSpace(utcnow())
     if work.space.is_paused:
         raise LeaveSpace(work.space.probe_at or utcnow() + pauses.PROBE_EVERY)

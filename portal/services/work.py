@@ -64,6 +64,8 @@ class Parked:
     read_at: float
     sequence: int
     """The row's number of change: one that came since (an edit in Cobot, a retry) asks anew."""
+    token_key: str | None
+    """The token that sevdesk was asked with: another one may open another sevdesk."""
     contact: tuple[str | None, Cause | None] | None = None
     pdf: bytes | None = None
     has_looked: bool = False
@@ -87,11 +89,16 @@ class Work:
     """The rows that met them."""
     in_hand: Parked | None = None
     """What is known of the invoice at hand: read in this turn, or still valid when it began."""
+    token_key: str | None = field(init=False)
+    """The sevdesk token that `remotes` calls with; the space, read anew, may have another one."""
+
+    def __post_init__(self) -> None:
+        self.token_key = self.space.sevdesk_token_key
 
     def parked(self, row: InvoiceSync) -> Parked | None:
         """Return what was read of an invoice a moment ago; None when it changed since."""
         found: Parked | None = core().parked.get((self.space.id, row.cobot_invoice_id))
-        if found is None or found.sequence != row.sequence:
+        if found is None or found.sequence != row.sequence or found.token_key != self.token_key:
             return None
         if time.monotonic() - found.read_at >= PARKED_SECONDS:
             return None
@@ -103,7 +110,7 @@ class Work:
         kept = core().parked
         if len(kept) > MOST_PARKED:
             kept.clear()
-        parked = Parked(invoice, time.monotonic(), row.sequence)
+        parked = Parked(invoice, time.monotonic(), row.sequence, self.token_key)
         kept[self.space.id, invoice.id] = parked
         self.in_hand = parked
         return parked
@@ -130,7 +137,7 @@ class Work:
         This transaction holds the space's row, so nobody can do so meanwhile.
         """
         now = space_row.take(self.space.id)
-        if now.connected_at is None or now.sevdesk_token_key != self.space.sevdesk_token_key:
+        if now.connected_at is None or now.sevdesk_token_key != self.token_key:
             db.session.rollback()
             raise LeaveSpace(utcnow())
 

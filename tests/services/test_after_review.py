@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,23 +11,31 @@ import pytest
 from sqlalchemy import update
 
 from portal.cobot.client import CobotClient
+from portal.crypto import digest
 from portal.database import db, utcnow
+from portal.errors import TemporaryError
 from portal.models import HistoryLine, InvoiceSync, Space, State
 from portal.services import (
     catchup,
+    clients,
     connection,
     inbox,
     invoices,
+    locks,
     pauses,
     receipts,
     record,
     upkeep,
+    vault,
 )
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
 from portal.services.retry import retry_invoice
 from portal.services.work import Work
+from portal.sevdesk.client import SevdeskClient
+from portal.sevdesk.records import Voucher
 from tests.services.conftest import (
+    BETA_TOKEN,
     TOKEN,
     Remote,
     admin_named,
@@ -219,3 +228,45 @@ def test_a_space_that_was_away_for_months_is_compared_from_its_start(
     work(alpha)
     assert row_of(old).state == State.SYNCED
     assert db.session.query(HistoryLine).count() > 0
+
+
+def test_a_drain_ends_where_the_token_changed_during_a_call_that_failed(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has at hand is the old token: the next receipt would stand in the old sevdesk."""
+    real = SevdeskClient.find_vouchers
+
+    def find(self: SevdeskClient, *args: str) -> Sequence[Voucher]:
+        monkeypatch.setattr(SevdeskClient, "find_vouchers", real)
+        with db.engine.begin() as other:  # the page, at the same time
+            other.execute(
+                update(Space)
+                .where(Space.id == alpha.id)
+                .values(sevdesk_token_key=digest(BETA_TOKEN), sevdesk_client="72")
+            )
+        raise TemporaryError("away", remote="sevdesk", endpoint="GET /Voucher", status_code=503)
+
+    monkeypatch.setattr(SevdeskClient, "find_vouchers", find)
+    for _ in range(2):
+        made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+        announce(alpha, "created_invoice", id_of(made))
+    drain(alpha.id)
+    assert remote.sevdesk(TOKEN)["vouchers"] == []
+
+
+def test_what_one_sevdesk_said_of_an_invoice_counts_for_no_other(
+    remote: Remote, alpha: Space
+) -> None:
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    inbox.take_in(alpha.id)
+    row = row_of(made)
+    with locks.space_lock(alpha.id) as lock:
+        assert lock is not None
+        remotes = clients.remotes_of(alpha)
+        before = Work(alpha, remotes, lock)
+        parked = before.park(row, remotes.cobot.invoice(id_of(made)))
+        assert before.parked(row) is parked
+        vault.put(alpha, "sevdesk_token", BETA_TOKEN)
+        assert Work(alpha, clients.remotes_of(alpha), lock).parked(row) is None
+        db.session.rollback()
