@@ -88,11 +88,16 @@ def drain(space_id: int, *, seconds: float = DRAIN_SECONDS, only_urgent: bool = 
 
 def _come_again(space_id: int) -> None:
     """Have the space woken again soon: its holder may have looked for what is due already and be
-    about to leave, and the wake-up that came now would be lost for a minute."""
+    about to leave, and the wake-up that came now would be lost for a minute. It may have cleared
+    the alarm by which a hook let it be."""
     soon = utcnow() + COME_AGAIN
     db.session.execute(
         update(Space)
-        .where(Space.id == space_id, Space.wake_at > soon)
+        .where(
+            Space.id == space_id,
+            Space.connected_at.is_not(None),
+            or_(Space.wake_at.is_(None), Space.wake_at > soon),
+        )
         .values(wake_at=soon)
         .execution_options(synchronize_session=False)
     )
@@ -176,7 +181,7 @@ def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:
     """Keep when the space is to be woken next; return whether that is now.
 
     The space's row is locked first, so that a hook that comes meanwhile is seen here or sets the
-    alarm itself.
+    alarm itself; one that found the alarm gone off and let it be is not, but wakes the space next.
     """
     db.session.execute(
         update(Space)

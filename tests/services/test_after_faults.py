@@ -203,6 +203,27 @@ def test_a_wake_up_that_finds_the_lock_taken_comes_again_soon(alpha: Space) -> N
     assert alpha.wake_at < utcnow() + timedelta(seconds=2)
 
 
+def test_a_wake_up_that_finds_the_lock_taken_comes_again_without_an_alarm_too(alpha: Space) -> None:
+    # A hook found the alarm gone off and let it be; the lock's holder cleared it meanwhile.
+    alpha.wake_at = None
+    db.session.commit()
+    with locks.space_lock(alpha.id) as lock:
+        assert lock is not None
+        assert drain(alpha.id) is False
+    db.session.refresh(alpha)
+    assert alpha.wake_at is not None
+    assert alpha.wake_at < utcnow() + timedelta(seconds=2)
+
+
+def test_a_space_that_was_disconnected_gets_no_alarm_by_a_late_wake_up(alpha: Space) -> None:
+    connection.disconnect(alpha, admin=admin_named("owner"))
+    with locks.space_lock(alpha.id) as lock:
+        assert lock is not None
+        drain(alpha.id)
+    db.session.refresh(alpha)
+    assert alpha.wake_at is None
+
+
 def test_a_paused_space_takes_in_what_is_announced_while_it_looks(
     alpha: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
