@@ -205,7 +205,7 @@ def _reached(name: str, url: str) -> Iterator[Finding]:
         yield Finding(Grade.BROKEN, name, f"{url} does not answer ({answer.reason})")
         return
     grade = Grade.WARNING if answer.status >= 500 else Grade.OK
-    said = f"{url} answers after {took * 1000:.0f} ms (status {answer.status}; any shows the way)"
+    said = f"{url} is reached in {took * 1000:.0f} ms; without a token it answers {answer.status}"
     yield Finding(grade, name, said)
     try:
         theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
