@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import time
 from functools import cached_property
 from typing import Annotated, Literal
@@ -231,8 +232,9 @@ def _passwords_in(url: str) -> list[str]:
     """Return the password of an address, before the host or among its parameters, as it is written
     there and as it is meant."""
     parts = urlsplit(url)
-    written = [parts.password or "", *parse_qs(parts.query).get("password", ())]
-    return [*written, *(unquote(one) for one in written if "%" in one)]
+    written = [parts.password or "", *re.findall(r"(?:^|&)password=([^&]*)", parts.query)]
+    meant = parse_qs(parts.query).get("password", ())
+    return [*written, *meant, *(unquote(one) for one in written if "%" in one)]
 
 
 def _said(fault: ErrorDetails) -> str:

@@ -106,7 +106,7 @@ def test_no_secret_is_written(write: Callable[..., Written]) -> None:
         metrics_token="metrics-token-of-the-tests",
         database_url="postgresql://portal:pg-password@db/portal",
         migrations_database_url="postgresql://owner:owner%2Fpassword@db/portal",
-        redis_url="rediss://queue.example/0?password=queue-password",
+        redis_url="rediss://queue.example/0?db=1&password=queue%2Fpassword",
         secret_key_fallbacks="former-secret-key",
         sentry_dsn="https://public-key@reports.example/1",
     )
@@ -114,7 +114,8 @@ def test_no_secret_is_written(write: Callable[..., Written]) -> None:
     known = [
         "owner%2Fpassword",
         "owner/password",
-        "queue-password",
+        "queue%2Fpassword",
+        "queue/password",
         "former-secret-key",
         "https://public-key@reports.example/1",
         "test-secret-key-of-the-tests",
