@@ -29,8 +29,9 @@ DRAIN_SECONDS = 5
 """How long one drain works before it makes room for another space."""
 JOB_TIMEOUT_SECONDS = 600
 """Longer than a drain and the slowest remote call together."""
-PENDING_SECONDS = 60
-"""For so long a wake-up that is in the queue stands for all further ones."""
+PENDING_SECONDS = 50
+"""For so long a wake-up that is in the queue stands for all further ones. Less than the minute
+after which upkeep wakes a space again: else the mark of a lost one would keep that one away."""
 
 
 class JobQueue:

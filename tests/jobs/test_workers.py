@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zlib
+from datetime import timedelta
 from unittest.mock import Mock
 
 import pytest
@@ -20,6 +21,7 @@ from rq.utils import import_attribute
 from portal import cli, jobqueue
 from portal.config import Config
 from portal.core import core
+from portal.services import upkeep
 from tests.conftest import ROOT
 
 RQ = [sys.executable, "-m", "rq.cli", "worker", "--burst", "--quiet"]
@@ -106,6 +108,17 @@ def test_many_spaces_are_woken_as_one_is(core_app: Flask) -> None:
     [one, other] = sorted(queue.queue("drain").get_jobs(), key=lambda job: job.args)
     for name in ("func_name", "timeout", "result_ttl", "failure_ttl", "meta", "origin"):
         assert getattr(one, name) == getattr(other, name), name
+
+
+def test_the_mark_of_a_lost_wake_up_is_gone_when_the_space_is_woken_again(core_app: Flask) -> None:
+    # Alarms are kept to the moment: a mark that lasts as long would eat the second one as well.
+    queue = core().queue
+    queue.redis.flushdb()
+    assert queue.wake_all({1: "drain"})
+    assert queue.wake(2)
+    for space_id in (1, 2):
+        left = timedelta(milliseconds=queue.redis.pttl(f"portal:wake:drain:{space_id}"))
+        assert left < upkeep.WAKE_AGAIN - timedelta(seconds=5)
 
 
 def test_waking_many_while_the_queue_is_away_leaves_no_mark(
