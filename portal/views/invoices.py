@@ -67,7 +67,9 @@ def lines(subdomain: str, invoice_id: str) -> ResponseReturnValue:
         texts = remote_pages.line_texts(current_space(), view.invoice)
     except (PermanentError, SealBroken):
         return show_notice(
-            503, _("Cobot does not hand out the texts"), _("Open the invoice in Cobot instead.")
+            503,
+            _("Cobot does not hand out the descriptions"),
+            _("Open the invoice in Cobot instead."),
         )
     name = "invoices/_lines.html" if is_fragment() else "invoices/index.html"
     return render_template(name, **_shown(view), texts=texts, were_texts_read=True)
