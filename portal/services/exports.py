@@ -107,7 +107,15 @@ def person_parts(space: Space, person: PersonName) -> Iterator[Part]:
     }
     for model, is_theirs in whose.items():
         table = Base.metadata.tables[model.__tablename__]
-        yield table.name, _pieces(table, (table.c.space_id == space.id) & is_theirs)
+        rows = _pieces(table, (table.c.space_id == space.id) & is_theirs)
+        yield table.name, _without_others(rows) if model is TaskItem else rows
+
+
+def _without_others(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows of a list without the contacts that it offers: those are other people."""
+    for row in rows:
+        facts = {name: value for name, value in row["facts"].items() if name != "candidates"}
+        yield row | {"facts": facts}
 
 
 def all_spaces_admin_parts(admin: Admin) -> Iterator[Part]:

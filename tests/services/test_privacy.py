@@ -111,6 +111,19 @@ def test_a_person_is_told_of_messages_lists_and_batches_too(remote: Remote, alph
     assert "Petersen" not in str(found)
 
 
+def test_a_person_is_not_told_who_else_they_might_have_been(remote: Remote, alpha: Space) -> None:
+    """A list offers contacts of the same number or mail: other people, whose names are theirs."""
+    sync(remote, alpha, debitor=NEW)
+    ended(member_import.prepare(alpha, actor="admin:owner"))
+    item = db.session.scalars(select(TaskItem).where(TaskItem.remote_id == "mem-new")).one()
+    others = [{"id": "9", "number": "9", "name": "Lars Petersen"}]
+    item.facts = {**item.facts, "candidates": others}
+    db.session.commit()
+    found = given(exports.person_parts(alpha, person()))
+    assert found["task_item"][0]["facts"]["name"] == NAME
+    assert "Petersen" not in str(found)
+
+
 def test_an_admin_is_told_of_their_work_and_of_the_token_they_made(
     remote: Remote, alpha: Space
 ) -> None:
