@@ -25,6 +25,7 @@ from portal.services import (
     looks,
     receipts,
     record,
+    space_row,
 )
 from portal.services.edges import Edge
 from portal.services.rows import fail, note_row
@@ -135,6 +136,8 @@ def _fetch(work: Work, row: InvoiceSync) -> Invoice | None:
         work.commit(Edge.SKIPPED)
         return None
     debtor = invoice.debtor
+    is_first = row.step == Step.NONE
+    space_row.write(row.space_id, ahead=int(is_first))  # before the name, as who blanks it does
     person_id = record.name_person(
         row.space_id,
         debtor.kind if debtor else "invoices",
@@ -151,7 +154,7 @@ def _fetch(work: Work, row: InvoiceSync) -> Invoice | None:
     row.debtor_kind = debtor.kind if debtor else None
     row.debtor_id = debtor.id if debtor else None
     row.person_id = person_id
-    if row.step == Step.NONE:
+    if is_first:
         row.step = Step.FETCHED
         note_row(
             row,

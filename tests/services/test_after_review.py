@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from portal.cobot.client import CobotClient
 from portal.crypto import digest
@@ -25,6 +26,7 @@ from portal.services import (
     pauses,
     receipts,
     record,
+    space_row,
     upkeep,
     vault,
 )
@@ -270,3 +272,32 @@ def test_what_one_sevdesk_said_of_an_invoice_counts_for_no_other(
         vault.put(alpha, "sevdesk_token", BETA_TOKEN)
         assert Work(alpha, clients.remotes_of(alpha), lock).parked(row) is None
         db.session.rollback()
+
+
+def test_a_drain_that_reads_an_invoice_takes_the_space_before_the_name(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who blanks a name holds the space's row and then takes the name: on PostgreSQL a drain that
+    had the name first and waited for the space ended with a deadlock."""
+    real, order = record.name_person, []
+
+    def name(*person: Any) -> int:
+        order.append("name")
+        return real(*person)
+
+    def take(space_id: int, **lines: Any) -> space_row.Taken:
+        order.append("space")
+        return real_take(space_id, **lines)
+
+    real_take = space_row.take
+    monkeypatch.setattr(record, "name_person", name)
+    monkeypatch.setattr(space_row, "take", take)
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    inbox.take_in(alpha.id)
+    order.clear()
+    drain(alpha.id)
+    assert order[:2] == ["space", "name"]
+    db.session.refresh(alpha)
+    lines = select(func.count()).where(HistoryLine.space_id == alpha.id)
+    assert alpha.history_lines == db.session.scalar(lines)
