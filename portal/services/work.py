@@ -45,6 +45,9 @@ FAILURES_IN_A_ROW = 3
 """After so many passing faults one after the other the rest of the space waits too."""
 OUTAGE_TRY = timedelta(minutes=10)
 """The longest wait of a row while a whole side is away."""
+TAG_TRIES = 5
+"""So often a tag that sevdesk refused is tried before it is left to a person: setting it does no
+harm, and a mismatch is found in sevdesk by nothing else."""
 
 
 class LeaveSpace(PortalError):
@@ -277,13 +280,19 @@ class Work:
             self.commit(Edge.FAILED)
         elif row.state == State.UNKNOWN:
             # A write is unsettled, so only a look that was answered may end it.
-            row.next_try_at = utcnow() + timedelta(seconds=backoff_seconds(row.attempts + 1))
-            wait_again(row)
-            note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
-            row.attempts += 1
-            self.commit(Edge.LATER)
+            self._once_more(row, error, step)
+        elif _may_tag_again(row):
+            say(row, Cause("tag_missing"))
+            self._once_more(row, error, step)
         else:
             self._give_up(row, cause, step, error)
+
+    def _once_more(self, row: InvoiceSync | MemberSync, error: RemoteError, step: str) -> None:
+        row.next_try_at = utcnow() + timedelta(seconds=backoff_seconds(row.attempts + 1))
+        wait_again(row)
+        note_row(row, step, "later", error=error, next_try_at=row.next_try_at)
+        row.attempts += 1
+        self.commit(Edge.LATER)
 
     def _give_up(
         self, row: InvoiceSync | MemberSync, cause: Cause, step: str, error: RemoteError
@@ -298,3 +307,8 @@ class Work:
         else:
             fail(row, cause, step=step, error=error)
         self.commit(Edge.FAILED)
+
+
+def _may_tag_again(row: InvoiceSync | MemberSync) -> bool:
+    is_booked = isinstance(row, InvoiceSync) and row.sevdesk_voucher_id is not None
+    return is_booked and row.attempts + 1 < TAG_TRIES

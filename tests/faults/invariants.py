@@ -189,7 +189,9 @@ def _differences(
         return
     is_mismatch = row["state"] == "mismatched"
     wanted_tags = {"Import", "mismatch"} if is_mismatch else {"Import"}
-    if set(voucher["tags"]) != wanted_tags:
+    # Refused again and again, a tag is left to a person: then the row says so.
+    is_told = row["cause_code"] == "tag_missing" and set(voucher["tags"]) < wanted_tags
+    if set(voucher["tags"]) != wanted_tags and not is_told:
         yield f"tags are {voucher['tags']}"
     if is_mismatch == (voucher["supplier"] is not None):
         yield f"it is {row['state']} and its contact is {voucher['supplier']}"
@@ -238,11 +240,13 @@ def _history_is_whole(check: _Check, name: str, invoices: list[Row], lines: list
             steps[line["invoice_id"]].add((line["step"], line["outcome"]))
     for one in invoices:
         said = steps[one["id"]]
+        failed = any(outcome == "failed" for _, outcome in said)
+        booked = failed if one["cause_code"] == "tag_missing" else ("tagged", "done") in said
         explained = {
-            "synced": ("tagged", "done") in said,
-            "mismatched": ("tagged", "done") in said,
+            "synced": booked,
+            "mismatched": booked,
             "skipped": ("skipped", "done") in said,
-            "failed": any(outcome == "failed" for _, outcome in said),
+            "failed": failed,
         }
         if not said or not explained.get(one["state"], True):
             check.say("I5", name, f"the history of {one['number']} does not say {one['state']}")

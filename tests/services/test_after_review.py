@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import func, select, update
 
 from portal.cobot.client import CobotClient
@@ -33,7 +34,7 @@ from portal.services import (
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
 from portal.services.retry import retry_invoice
-from portal.services.work import Work
+from portal.services.work import TAG_TRIES, Work
 from portal.sevdesk.client import SevdeskClient
 from portal.sevdesk.records import Voucher
 from tests.services.conftest import (
@@ -50,6 +51,7 @@ from tests.services.conftest import (
     sync,
     work,
 )
+from tests.stack import Json
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
 
@@ -142,14 +144,38 @@ def test_a_right_that_only_members_need_does_not_stop_the_invoices(
 
 
 def test_a_receipt_without_its_tag_is_never_called_not_synced(remote: Remote, alpha: Space) -> None:
-    remote.fault("sevdesk", "status:422", path="/Tag/Factory/create")
+    remote.fault("sevdesk", "status:422", path="/Tag/Factory/create", times=0)
+    before = remote.mark()
     made = sync(remote, alpha, debitor=XYZ)
+    _until_it_rests(made, alpha)
     row = row_of(made)
     assert (row.state, row.cause_code) == (State.SYNCED, "tag_missing")
+    assert remote.calls(before).count("sevdesk POST /Tag/Factory/create") == TAG_TRIES
     assert remote.space()["activities"] == []
+    remote.control("DELETE", "/faults")
     assert retry_invoice(alpha, id_of(made), actor="admin:owner")
     work(alpha)
     assert (row_of(made).cause_code, remote.sevdesk()["vouchers"][0]["tags"]) == (None, ["Import"])
+
+
+def _until_it_rests(made: Json, space: Space) -> None:
+    with time_machine.travel(utcnow(), tick=False) as clock:
+        while (next_try_at := row_of(made).next_try_at) is not None:
+            clock.move_to(next_try_at)
+            work(space)
+
+
+@pytest.mark.parametrize("answer", ["status:422", "status:404", "garbage"])
+def test_a_tag_that_is_refused_for_a_while_is_set_without_a_person(
+    remote: Remote, alpha: Space, answer: str
+) -> None:
+    """Found by a storm: one refusal left the receipt without its tag for good."""
+    remote.fault("sevdesk", answer, path="/Tag/Factory/create", times=3)
+    made = sync(remote, alpha, debitor=XYZ)
+    _until_it_rests(made, alpha)
+    row = row_of(made)
+    assert (row.state, row.cause_code) == (State.SYNCED, None)
+    assert [one["tags"] for one in remote.sevdesk()["vouchers"]] == [["Import"]]
 
 
 def test_our_receipt_is_recognised_although_the_name_changed_meanwhile(
