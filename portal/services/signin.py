@@ -104,13 +104,23 @@ def admin_of_session() -> Admin | None:
 
 @all_spaces("rights as Cobot says")
 def _remember_in_all_spaces(user: CobotUser) -> Admin:
-    admin = db.session.scalar(select(Admin).where(Admin.cobot_user_id == user.id))
-    if admin is None:
-        admin = Admin(cobot_user_id=user.id, email=user.email)
-        db.session.add(admin)
-    admin.email = user.email
-    db.session.flush()
-    space_ids = [_remember_space(found) for found in user.spaces]
+    # In one statement, which holds the row: somebody may sign in for the first time in two windows
+    # at once. Spaces in one order, so that two persons do not wait for each other.
+    db.session.execute(
+        insert_or_update(
+            Admin,
+            {"cobot_user_id": user.id, "email": user.email},
+            unique=("cobot_user_id",),
+            change={"email": user.email},
+        )
+    )
+    admin = db.session.scalars(
+        select(Admin)
+        .where(Admin.cobot_user_id == user.id)
+        .execution_options(populate_existing=True)
+    ).one()
+    spaces = sorted(user.spaces, key=lambda found: found.id)
+    space_ids = [_remember_space(found) for found in spaces]
     lost = db.session.scalars(
         delete(SpaceAdmin)
         .where(SpaceAdmin.admin_id == admin.id, SpaceAdmin.space_id.not_in(space_ids))
@@ -142,16 +152,19 @@ def _remember_lost(admin: Admin, lost: Sequence[int], held: Sequence[int]) -> No
 
 
 def _remember_space(found: CobotSpace) -> int:
-    space = db.session.scalar(select(Space).where(Space.cobot_id == found.id))
-    if space is None:
-        space = Space(cobot_id=found.id, subdomain=found.subdomain, name=found.name)
     # The id is what counts: a subdomain may have moved on from a space that gave it up.
     db.session.execute(
         update(Space)
         .where(Space.subdomain == found.subdomain, Space.cobot_id != found.id)
         .values(subdomain=literal("gone-") + cast(Space.id, String))
     )
-    db.session.add(space)
+    known = select(Space).where(Space.cobot_id == found.id)
+    space = db.session.scalar(known)
+    if space is None:
+        # Another admin of the space may see it for the first time at this very moment.
+        values = {"cobot_id": found.id, "subdomain": found.subdomain, "name": found.name}
+        db.session.execute(insert_or_update(Space, values, unique=("cobot_id",), change={}))
+        space = db.session.scalars(known).one()
     space.subdomain = found.subdomain
     space.name = found.name
     space.locale = "en" if (found.locale or "de").lower().startswith("en") else "de"

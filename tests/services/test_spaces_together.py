@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 
 import pytest
+from flask import Flask
+from sqlalchemy import func, select
 
 from portal.database import db
-from portal.models import AccountMapping, Space
-from portal.services import contact_search, overview_all, setup_copy, signin
+from portal.models import AccountMapping, Space, SpaceAdmin
+from portal.services import clients, contact_search, overview_all, setup_copy, signin
 from tests.services.conftest import (
     BETA_TOKEN,
     TOKEN,
@@ -128,3 +131,29 @@ def test_a_contact_is_found_linked_and_seen_on_the_receipt(remote: Remote, alpha
     assert "looked_again done" in steps_of(made)
     assert contact_search.unlink(alpha, row_of(made), actor="admin:owner")
     assert contact_search.link_of(alpha, row_of(made)) is None
+
+
+def test_two_windows_and_two_persons_sign_in_for_the_first_time_at_once(
+    core_app: Flask, remote: Remote
+) -> None:
+    """Found by a measurement: the second of two first sign-ins ended with an error."""
+    tokens = [remote.user_token(who) for who in ("owner", "owner", "second", "second")]
+    db.session.commit()
+    together, ended = threading.Barrier(len(tokens)), []
+
+    def sign_in(token: str) -> None:
+        with core_app.app_context():
+            user = clients.cobot_with(token).user()
+            together.wait(30)
+            admin = signin._remember_in_all_spaces(user)
+            db.session.commit()
+            ended.append((admin.cobot_user_id, len(user.spaces)))
+
+    threads = [threading.Thread(target=sign_in, args=(token,)) for token in tokens]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(ended) == len(tokens)
+    rights = db.session.scalar(select(func.count()).select_from(SpaceAdmin))
+    assert rights == sum(spaces for _, spaces in set(ended))
