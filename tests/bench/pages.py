@@ -123,7 +123,7 @@ def _start_of_demo() -> float:
                 return time.monotonic() - began
         raise AssertionError("the demo ended before it was ready")
     finally:
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(signal.SIGTERM)  # SIGINT is ignored where the bench runs in the background
         demo.stdout.read()
         demo.stdout.close()
         demo.wait(timeout=60)
