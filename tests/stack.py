@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from portal import stack as parts
 from portal.config import Config
 from portal.embedded import EmbeddedValkey
 from portal.supervisor import Process, ProcessFailed, Supervisor
+from tests.calendar_day import ZONE
 
 START_SECONDS = 60
 LOCK = "supervisor.lock"
@@ -249,6 +251,8 @@ class Stack:
             "PUBLIC_URL": self.portal_url,
             "COBOT_CLIENT_ID": CLIENT_ID,
             "COBOT_CLIENT_SECRET": CLIENT_SECRET,
+            # Half a day away: the nightly comparison must not come in the middle of a test.
+            "CATCH_UP_AT": f"{datetime.now(ZONE) + timedelta(hours=12):%H:%M}",
             **remote,
             **self._overrides,
         }
