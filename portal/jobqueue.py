@@ -68,7 +68,7 @@ class JobQueue:
                 with self.redis.pipeline() as pipe:
                     new = [one for one, is_so in zip(queues.items(), is_new, strict=True) if is_so]
                     for name in {queue for _, queue in new}:
-                        jobs = [self._job(one, name) for one, queue in new if queue == name]
+                        jobs = [self._job(DRAIN_JOB, one, name) for one, at in new if at == name]
                         self.queue(name).enqueue_many(jobs, pipeline=pipe)
                     pipe.execute()
             except BaseException:
@@ -81,9 +81,9 @@ class JobQueue:
         return True
 
     @staticmethod
-    def _job(space_id: int, queue: str) -> EnqueueData:
+    def _job(job: str, space_id: int, queue: str) -> EnqueueData:
         return Queue.prepare_data(
-            DRAIN_JOB,
+            job,
             (space_id, queue),
             timeout=JOB_TIMEOUT_SECONDS,
             result_ttl=0,
@@ -109,15 +109,7 @@ class JobQueue:
             if not self.redis.set(mark, "1", nx=True, ex=PENDING_SECONDS):
                 return True
             try:
-                self.queue(queue).enqueue(
-                    job,
-                    space_id,
-                    queue,
-                    job_timeout=JOB_TIMEOUT_SECONDS,
-                    result_ttl=0,
-                    failure_ttl=86_400,
-                    meta={"request_id": request_id()},
-                )
+                self.queue(queue).enqueue_many([self._job(job, space_id, queue)])
             except BaseException:
                 self.redis.delete(mark)
                 raise
