@@ -60,6 +60,13 @@ def known_of(row: InvoiceSync) -> tuple[str | None, MemberSync | None]:
     return link, member
 
 
+def link_of(member: MemberSync | None) -> MemberLink | None:
+    """Return the member's own contact as the rules take it, None while there is none."""
+    if member is None or member.contact_id is None:
+        return None
+    return MemberLink(member.contact_id, member.number_written, member.number_before)
+
+
 def waits_for_member(work: Work, row: InvoiceSync, member: MemberSync | None) -> bool:
     """Let a new member become a contact first; a failed write-back of the number holds nobody."""
     is_coming = (
@@ -86,12 +93,7 @@ def contact_of(
     member: MemberSync | None,
 ) -> tuple[str | None, Cause | None]:
     """Return the invoice's contact, or None and why."""
-    linked = (
-        MemberLink(member.contact_id, member.number_written, member.number_before)
-        if member is not None and member.contact_id is not None
-        else None
-    )
-    known = contact_of_invoice(invoice, link, linked)
+    known = contact_of_invoice(invoice, link, link_of(member))
     if known is not None:
         return known, None
     number = (invoice.customer_number or "").strip()

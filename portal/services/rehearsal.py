@@ -17,7 +17,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.models import DebtorLink, InvoiceSync, MemberSync, Space, State, Task, TaskItem
 from portal.money import to_cents
-from portal.services import charts, contact_book, looks, tasks
+from portal.services import charts, contact_book, debtors, looks, tasks
 from portal.services.contact_book import ContactBook
 from portal.services.rehearsal_outcome import KNOWN, Outcome, summed_up
 from portal.services.settings_of import voucher_settings
@@ -25,7 +25,7 @@ from portal.services.task_looks import Look
 from portal.sevdesk.records import Voucher
 from portal.sync.accounts import AccountIndex
 from portal.sync.causes import Cause
-from portal.sync.contacts import MemberLink, NoContact, choose_contact, contact_of_invoice
+from portal.sync.contacts import NoContact, choose_contact, contact_of_invoice
 from portal.sync.plans import NotBookable, Skip, VoucherPlan
 from portal.sync.vouchers import plan_voucher, supplier_name
 from portal.tenancy import all_spaces
@@ -197,12 +197,7 @@ def _contact(context: Context, invoice: Invoice) -> tuple[str | None, Cause | No
         link = context.links.get((invoice.debtor.kind, invoice.debtor.id))
         if invoice.debtor.kind == "memberships":
             member = context.members.get(invoice.debtor.id)
-    linked = (
-        MemberLink(member.contact_id, member.number_written, member.number_before)
-        if member is not None and member.contact_id is not None
-        else None
-    )
-    known = contact_of_invoice(invoice, link, linked)
+    known = contact_of_invoice(invoice, link, debtors.link_of(member))
     if known is not None:
         return known, None
     if member is not None and member.contact_id is None and member.next_try_at is not None:
