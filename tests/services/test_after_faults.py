@@ -191,21 +191,19 @@ def test_a_receipt_that_stands_in_sevdesk_already_is_taken_over(
     assert len(remote.sevdesk()["vouchers"]) == 1
 
 
-def test_a_wake_up_that_finds_the_lock_taken_comes_again_soon(alpha: Space) -> None:
-    # As upkeep leaves it: woken, and to be woken again in a minute should nobody look.
-    alpha.wake_at = utcnow() + upkeep.WAKE_AGAIN
-    db.session.commit()
-    with locks.space_lock(alpha.id) as lock:
-        assert lock is not None
-        assert drain(alpha.id) is False
-    db.session.refresh(alpha)
-    assert alpha.wake_at is not None
-    assert alpha.wake_at < utcnow() + timedelta(seconds=2)
-
-
-def test_a_wake_up_that_finds_the_lock_taken_comes_again_without_an_alarm_too(alpha: Space) -> None:
-    # A hook found the alarm gone off and let it be; the lock's holder cleared it meanwhile.
-    alpha.wake_at = None
+@pytest.mark.parametrize(
+    "alarm",
+    [
+        # As upkeep leaves it: woken, and to be woken again in a minute should nobody look.
+        upkeep.WAKE_AGAIN,
+        # A hook found the alarm gone off and let it be; the lock's holder cleared it meanwhile.
+        None,
+    ],
+)
+def test_a_wake_up_that_finds_the_lock_taken_comes_again_soon(
+    alpha: Space, alarm: timedelta | None
+) -> None:
+    alpha.wake_at = None if alarm is None else utcnow() + alarm
     db.session.commit()
     with locks.space_lock(alpha.id) as lock:
         assert lock is not None
