@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy.engine import Connection
 
-from portal.crypto import digest
 from portal.database import db, table_of
 from portal.models import Admin, Space, SpaceAdmin
 from portal.tenancy import all_spaces
@@ -49,16 +49,16 @@ def all_spaces_of(admin: Admin) -> Sequence[Space]:
     return db.session.scalars(query).all()
 
 
-_OF_HOOK = select(SPACES.c.id, SPACES.c.subdomain, SPACES.c.connected_at, SPACES.c.wake_at).where(
+_OF_HOOK = select(SPACES.c.id, SPACES.c.subdomain, SPACES.c.connected_at).where(
     SPACES.c.hook_digest == bindparam("digest")
 )
 """Made once: most of the time of a short statement goes into making it."""
 
 
 @all_spaces("which space a hook is for")
-def all_spaces_of_hook(secret: str) -> Row[int, str, object, datetime | None] | None:
-    """Return id, subdomain, time of connection and alarm of the space with this hook secret.
+def all_spaces_of_hook(connection: Connection, key: str) -> Row[int, str, datetime | None] | None:
+    """Return id, subdomain and time of connection of the space whose hook secret has this digest.
 
     The digest is looked up, not the secret: the time it takes tells nothing of it.
     """
-    return db.session.execute(_OF_HOOK, {"digest": digest(secret)}).one_or_none()
+    return connection.execute(_OF_HOOK, {"digest": key}).one_or_none()

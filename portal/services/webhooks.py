@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from urllib.parse import parse_qs
 
 import structlog
-from sqlalchemy import Executable, bindparam, null, or_, update
+from sqlalchemy import Executable, bindparam, case, literal, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
 from portal.cobot.webhooks import remote_id
 from portal.core import core
+from portal.crypto import digest
 from portal.database import db, reading_only, table_of, utcnow
 from portal.errors import BadHook
 from portal.logs import request_id
-from portal.models import InboxEvent, Space
+from portal.models import InboxEvent
 from portal.services.directory import SPACES, all_spaces_of_hook
 from portal.tenancy import in_space
 
@@ -26,13 +29,19 @@ log = structlog.get_logger(__name__)
 LONGEST_BODY = 64 * 1024
 LOOK_AGAIN_EVENTS = {"updated_invoice", "requested_e_invoice", "wrote_off_invoice"}
 """Events that may happen to a thing more than once: a repeat opens the row again."""
-ALARM = (
-    update(SPACES)
-    .where(
-        SPACES.c.id == bindparam("space"),
-        or_(SPACES.c.wake_at.is_(None), SPACES.c.wake_at > bindparam("now")),
-    )
-    .values(wake_at=bindparam("now"))
+MOST_REMEMBERED = 20_000
+"""Spaces whose hooks came to this process; they are some hundred bytes each."""
+
+_OF_SPACE = update(SPACES).where(SPACES.c.id == bindparam("space"))
+_ALARM = _OF_SPACE.where(
+    SPACES.c.hook_digest == bindparam("key"), SPACES.c.connected_at.is_not(None)
+).values(
+    wake_at=case((SPACES.c.wake_at <= bindparam("now"), SPACES.c.wake_at), else_=bindparam("now"))
+)
+_COUNT_REJECTED = _OF_SPACE.values(
+    hook_rejected_at=bindparam("now"),
+    hook_rejected_reason=bindparam("reason"),
+    hook_rejected_count=SPACES.c.hook_rejected_count + 1,
 )
 
 
@@ -42,11 +51,9 @@ def look_up(secret: str) -> int | None:
     It reads by an index and takes no lock: cheaper than `receive`, which is ready to write.
     """
     try:
-        with reading_only():
-            known = all_spaces_of_hook(secret)
-            db.session.rollback()
+        with reading_only(), db.engine.connect() as connection:
+            known = all_spaces_of_hook(connection, digest(secret))
     except OperationalError:
-        db.session.rollback()
         return 503
     return None if known is not None else 404
 
@@ -58,63 +65,133 @@ def receive(secret: str, event: str, *, body: bytes, content_type: str | None) -
     410 the space is no longer connected (Cobot then switches the subscription off) ·
     503 the database is away: Cobot comes again, up to ten times in 20 hours.
     """
+    delivery = _Delivery(digest(secret), event, body, content_type)
     try:
-        return _receive(secret, event, body=body, content_type=content_type)
+        kept = _keep_in_a_burst(delivery) or _keep(delivery)
     except OperationalError as err:
-        db.session.rollback()
         log.error("hook not kept, the database is away", event_name=event, error=str(err.orig))
         return 503
-
-
-def _receive(secret: str, event: str, *, body: bytes, content_type: str | None) -> int:
-    space = all_spaces_of_hook(secret)
-    if space is None:
-        db.session.rollback()
-        return 404
-    if space.connected_at is None:
-        db.session.rollback()
-        return 410
-    with in_space(space.id):
-        try:
-            url = _address(body, content_type)
-            found = remote_id(
-                url, event, space_url=core().config.cobot_space_url, subdomain=space.subdomain
-            )
-        except BadHook as err:
-            _count_rejected(space.id, err.reason_code)
-            return 400
-        _keep(space.id, event, found, space.wake_at)
-    core().queue.wake(space.id)
+    if isinstance(kept, int):
+        return kept
+    log.info("hook kept", space=kept.space_id, event_name=event, remote_id=kept.remote_id)
+    core().queue.wake(kept.space_id)
     return 202
 
 
-def _keep(space_id: int, event: str, found: str, wake_at: datetime | None) -> None:
+@dataclass(frozen=True)
+class _Delivery:
+    key: str
+    """The digest of the secret in the address."""
+    event: str
+    body: bytes
+    content_type: str | None
+
+    def remote_id(self, subdomain: str) -> str:
+        """Return the id of what it is about. Raises BadHook."""
+        return remote_id(
+            _address(self.body, self.content_type),
+            self.event,
+            space_url=core().config.cobot_space_url,
+            subdomain=subdomain,
+        )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A delivery that stands in the inbox."""
+
+    space_id: int
+    remote_id: str
+
+
+def _keep_in_a_burst(delivery: _Delivery) -> _Kept | None:
+    """Keep a delivery of a space that is known here and awake, in one statement.
+
+    None where anything is not as it was: then nothing was done, and `_keep` finds out what.
+    """
+    known = core().hook_spaces.get(delivery.key)
+    if known is None:
+        return None
+    space_id, subdomain = known
+    try:
+        kept = _Kept(space_id, delivery.remote_id(subdomain))
+    except BadHook:
+        return None
+    with in_space(space_id), db.engine.begin() as connection:
+        return kept if _insert_while_awake(connection, delivery, kept, utcnow()) else None
+
+
+def _keep(delivery: _Delivery) -> _Kept | int:
+    """Find the space, wake it, and keep the delivery; return the status where it is not kept."""
     now = utcnow()
-    if wake_at is None or wake_at > now:
-        # The space first, as everywhere: writers that lock in opposite order block each other.
-        # In a burst it is not touched again: then deliveries do not stand in line for its row.
-        db.session.execute(ALARM, {"space": space_id, "now": now})
-    db.session.execute(
-        _insert(db.engine.dialect.name, opens_again=event in LOOK_AGAIN_EVENTS),
+    with db.engine.begin() as connection:
+        space = all_spaces_of_hook(connection, delivery.key)
+        if space is None:
+            return 404
+        if space.connected_at is None:
+            return 410
+        with in_space(space.id):
+            try:
+                kept = _Kept(space.id, delivery.remote_id(space.subdomain))
+            except BadHook as err:
+                why = {"space": space.id, "now": now, "reason": err.reason_code}
+                connection.execute(_COUNT_REJECTED, why)
+                log.warning("hook rejected", space=space.id, reason=err.reason_code)
+                return 400
+            # The space first, as everywhere: writers that lock in opposite order block each other.
+            # It stays awake and connected until this is kept.
+            mine = {"space": space.id, "key": delivery.key, "now": now}
+            is_awake = connection.execute(_ALARM, mine).rowcount
+            if not (is_awake and _insert_while_awake(connection, delivery, kept, now)):
+                return 410  # disconnected in between
+    remembered = core().hook_spaces
+    if len(remembered) >= MOST_REMEMBERED:
+        remembered.clear()
+    remembered[delivery.key] = (space.id, space.subdomain)
+    return kept
+
+
+def _insert_while_awake(
+    connection: Connection, delivery: _Delivery, kept: _Kept, now: datetime
+) -> bool:
+    """Keep a delivery provided that the space is connected, has this secret, and its alarm went
+    off; False where it is not so."""
+    insert = _insert(connection.dialect.name, opens_again=delivery.event in LOOK_AGAIN_EVENTS)
+    inserted = connection.execute(
+        insert,
         {
-            "space_id": space_id,
-            "event": event,
-            "remote_id": found,
-            "seen_count": 1,
-            "first_seen_at": now,
-            "last_seen_at": now,
-            "request_id": request_id(),
+            "space": kept.space_id,
+            "key": delivery.key,
+            "its_event": delivery.event,
+            "its_id": kept.remote_id,
+            "now": now,
+            "its_request": request_id(),
         },
     )
-    db.session.commit()
-    log.info("hook kept", space=space_id, event_name=event, remote_id=found)
+    return bool(inserted.rowcount)
 
 
 @cache
 def _insert(dialect: str, *, opens_again: bool) -> Executable:
     """Return the statement that keeps a delivery, made once: a repeat is counted in its row."""
     events = table_of(InboxEvent)
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(events).inline()
+    now = bindparam("now", type_=events.c.first_seen_at.type)
+    values = {
+        "space_id": SPACES.c.id,
+        "event": bindparam("its_event", type_=events.c.event.type),
+        "remote_id": bindparam("its_id", type_=events.c.remote_id.type),
+        "seen_count": literal(1),
+        "first_seen_at": now,
+        "last_seen_at": now,
+        "request_id": bindparam("its_request", type_=events.c.request_id.type),
+    }
+    awake = select(*values.values()).where(
+        SPACES.c.id == bindparam("space"),
+        SPACES.c.hook_digest == bindparam("key"),
+        SPACES.c.connected_at.is_not(None),
+        SPACES.c.wake_at <= now,
+    )
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(events)
     change = {
         "seen_count": events.c.seen_count + 1,
         "last_seen_at": insert.excluded.last_seen_at,
@@ -122,8 +199,10 @@ def _insert(dialect: str, *, opens_again: bool) -> Executable:
     }
     if opens_again:
         change["handled_at"] = null()
-    return insert.on_conflict_do_update(
-        index_elements=["space_id", "event", "remote_id"], set_=change
+    return (
+        insert.from_select(list(values), awake, include_defaults=False)
+        .on_conflict_do_update(index_elements=["space_id", "event", "remote_id"], set_=change)
+        .execution_options(preserve_rowcount=True)
     )
 
 
@@ -146,18 +225,3 @@ def _address(body: bytes, content_type: str | None) -> str:
     if not isinstance(url, str) or not url:
         raise BadHook("no_address")
     return url
-
-
-def _count_rejected(space_id: int, reason_code: str) -> None:
-    db.session.execute(
-        update(Space)
-        .where(Space.id == space_id)
-        .values(
-            hook_rejected_at=utcnow(),
-            hook_rejected_reason=reason_code,
-            hook_rejected_count=Space.hook_rejected_count + 1,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    db.session.commit()
-    log.warning("hook rejected", space=space_id, reason=reason_code)
