@@ -45,12 +45,12 @@ from portal.views import (
     signin,
     spaces,
     support,
-    webhooks,
 )
 from portal.views import log as log_views
 from portal.views.access import current_rights, register_access
 from portal.views.protection import register_origin_check, register_protection
 from portal.views.tracing import register_tracing
+from portal.views.webhooks import register_webhooks
 
 YEAR_SECONDS = 31_536_000
 
@@ -75,7 +75,6 @@ BLUEPRINTS = (
     invoices.bp,
     repairs.bp,
     support.bp,
-    webhooks.bp,
     health.bp,
     help.bp,
     data.bp,
@@ -96,6 +95,7 @@ def create_app(config: Config | None = None) -> Flask:
     register_tracing(app)
     register_origin_check(app)
     register_access(app)
+    register_webhooks(app)
     register_protection(app)
     register_filters(app)
     register_history_filters(app)

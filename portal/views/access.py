@@ -47,7 +47,7 @@ class RightsUnknown(Exception):
 
 
 READING = {"GET", "HEAD", "OPTIONS"}
-MACHINE_ENDPOINTS = {"static", "webhooks.receive", "health.alive", "health.ready", "health.figures"}
+MACHINE_ENDPOINTS = {"static", "health.alive", "health.ready", "health.figures"}
 WITHOUT_RIGHTS = {"signin.logout", "account.sign_out_everywhere"}
 """Closed, but of no space: open also while the rights cannot be read."""
 SAYS_RIGHTS_UNKNOWN = {"spaces.index"}
@@ -147,12 +147,12 @@ def guard() -> ResponseReturnValue | None:
         return None
     if _holds_nul():
         abort(400)
-    cast(ServerSession, session).is_visit = not getattr(view, "is_poll", False)
     if request.endpoint in MACHINE_ENDPOINTS:
-        pass  # nobody signs in there
-    elif cast(ServerSession, session).is_unreadable:
+        return None  # nobody signs in there
+    cast(ServerSession, session).is_visit = not getattr(view, "is_poll", False)
+    if cast(ServerSession, session).is_unreadable:
         raise DatabaseAway
-    elif getattr(view, "is_public", False):
+    if getattr(view, "is_public", False):
         admin_or_none()  # known or not, the page's head says so
     elif (refusal := _check(request.view_args or {})) is not None:
         return refusal

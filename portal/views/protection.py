@@ -74,7 +74,7 @@ def insist_on_https() -> ResponseReturnValue | None:
 
 def refuse_foreign_origin() -> None:
     """Turn away what another site sent, before anything else looks at it: 403."""
-    if request.method in {"GET", "HEAD", "OPTIONS"} or request.blueprint == "webhooks":
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
         return
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")

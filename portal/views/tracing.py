@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, g, request
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from portal.core import core
 from portal.logs import REQUEST_ID, end_tracing, new_request_id, start_tracing
@@ -21,15 +21,16 @@ def register_tracing(app: Flask) -> None:
 
 
 def _begin() -> None:
-    g.request_id = _given() or new_request_id()
+    g.request_id = id_for(request)
     start_tracing(g.request_id)
 
 
-def _given() -> str | None:
-    """Return the id that a proxy of ours gave; anybody else could write what they like there."""
+def id_for(request: Request) -> str:
+    """Return the id that a proxy of ours gave, else a new one: anybody else could write what they
+    like there."""
     given = request.headers.get(HEADER, "")
     is_ours = core().config.proxy_hops > 0 and REQUEST_ID.fullmatch(given)
-    return given if is_ours else None
+    return given if is_ours else new_request_id()
 
 
 def _name(response: Response) -> Response:

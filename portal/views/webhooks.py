@@ -1,47 +1,102 @@
-"""Cobot's webhooks arrive here. No session, no CSRF token: the secret in the address is the key."""
+"""Cobot's webhooks arrive here, in front of the pages. The secret in the address is the key.
+
+There is no session, no form token and no page. A month's invoices come as one burst, and what a
+page needs around each request costs as much as keeping a webhook.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, request
+import structlog
+from flask import Flask
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed
+from werkzeug.wrappers import Request, Response
 
 from portal.cobot.webhooks import EVENTS
 from portal.core import core
+from portal.database import begin_writing
+from portal.logs import end_tracing, start_tracing
 from portal.services import webhooks
-from portal.views.access import public
-from portal.views.protection import csrf, sender
+from portal.tenancy import leave_spaces
+from portal.views.protection import add_headers
+from portal.views.tracing import HEADER, id_for
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = structlog.get_logger(__name__)
+
+ADDRESS = re.compile(r"/hooks/cobot/([^/]+)/([^/]+)")
+"""Secret and event; a secret of ours is one word of ASCII letters, every other one is unknown."""
 GUESSES = RateLimitItemPerMinute(60)
 """So many unknown secrets from one address are looked up with all care."""
 
-bp = Blueprint("webhooks", __name__)
-csrf.exempt(bp)
 guesses = MemoryStorage()
 """Counted in this process: guessing must cost neither the queue nor the database."""
 _window = FixedWindowRateLimiter(guesses)
 
 
-@bp.post("/hooks/cobot/<secret>/<event>")
-@public
-def receive(secret: str, event: str) -> Response:
-    """Keep the message; the empty answer's status tells Cobot whether to send it again.
+class Webhooks:
+    """WSGI application that answers webhooks and hands everything else on to the pages."""
+
+    def __init__(self, app: Flask, pages: WSGIApplication) -> None:
+        self._app = app
+        self._pages = pages
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        address = ADDRESS.fullmatch(environ.get("PATH_INFO", ""))
+        if address is None:
+            return self._pages(environ, start_response)
+        with self._app.app_context():
+            response = _answer(Request(environ), *address.groups())
+        return response(environ, start_response)
+
+
+def _answer(request: Request, secret: str, event: str) -> Response:
+    """Keep the message; the empty answer's status tells Cobot whether to send it again."""
+    leave_spaces()
+    begin_writing()
+    request_id = id_for(request)
+    start_tracing(request_id)
+    counters = core().counters
+    response = Response()
+    try:
+        response.status_code = _receive(request, secret, event)
+    except (MethodNotAllowed, ClientDisconnected) as err:
+        response = err.get_response()
+        response.data = b""
+    except Exception:
+        # Cobot sends again; whatever it was must not take a burst along.
+        counters.add("portal_faults", "hook")
+        log.exception("hook failed", event_name=event)
+        response.status_code = 500
+    finally:
+        end_tracing()
+    counters.add("portal_hooks", event if event in EVENTS else "other", str(response.status_code))
+    response.headers[HEADER] = request_id
+    response.headers["Cache-Control"] = "no-store"
+    # After the answer is gone: nobody waits for it.
+    response.call_on_close(counters.flush_soon)
+    return add_headers(response)
+
+
+def _receive(request: Request, secret: str, event: str) -> int:
+    """Return the status for a delivery.
 
     Known secrets are never limited, whatever else comes from the same address: Cobot's monthly run
     is one burst, and ten refusals switch a subscription off.
     """
-    status = _receive(secret, event)
-    named = event if event in EVENTS else "other"
-    core().counters.add("portal_hooks", named, str(status))
-    return Response(status=status)
-
-
-def _receive(secret: str, event: str) -> int:
-    address = sender()
-    if not _window.test(GUESSES, address):
+    if request.method != "POST":
+        raise MethodNotAllowed(["POST"])
+    sender = request.remote_addr or ""
+    if not _window.test(GUESSES, sender):
         status = webhooks.look_up(secret)
         if status is not None:
             return status
@@ -50,5 +105,10 @@ def _receive(secret: str, event: str) -> int:
     body = request.stream.read(webhooks.LONGEST_BODY + 1)
     status = webhooks.receive(secret, event, body=body, content_type=request.content_type)
     if status == 404:
-        _window.hit(GUESSES, address)
+        _window.hit(GUESSES, sender)
     return status
+
+
+def register_webhooks(app: Flask) -> None:
+    """Answer webhooks before the pages are asked."""
+    app.wsgi_app = Webhooks(app, app.wsgi_app)  # type: ignore[method-assign]

@@ -25,7 +25,6 @@ PUBLIC = {
     "languages.choose",
     "appearance.choose",
     "appearance.favicon",
-    "webhooks.receive",
     "health.alive",
     "health.ready",
     "health.figures",

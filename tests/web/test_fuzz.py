@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select, text
-from werkzeug.routing import Rule
+from werkzeug.routing import Map, Rule
 
 from portal.cobot.webhooks import EVENTS
 from portal.crypto import digest
@@ -130,7 +130,7 @@ def requests_to(draw: st.DrawFn, rules: list[Rule]) -> Sent:
         path = re.sub(rf"<(\w+:)?{name}>", quote(value, safe="").replace("\\", "%5C"), path)
     methods = sorted((rule.methods or {"GET"}) - {"OPTIONS"})
     odd = ["DELETE", "PUT", "PATCH", "TRACE", "OPTIONS"]
-    has_body = rule.endpoint == "webhooks.receive" or draw(st.integers(0, 5)) == 0
+    has_body = rule is HOOK or draw(st.integers(0, 5)) == 0
     return Sent(
         method=draw(st.sampled_from([*methods * 6, *odd])),
         path=path,
@@ -282,8 +282,14 @@ def fuzz(fuzzed: Fuzzed, rules: list[Rule], examples: int) -> None:
     run()
 
 
+HOOK = Rule("/hooks/cobot/<secret>/<event>", endpoint="hooks", methods=["POST"])
+"""Answered in front of the pages, so it is none of theirs."""
+Map([HOOK])
+
+
 def rules_of(app: Flask) -> list[Rule]:
-    return sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint))
+    rules = [*app.url_map.iter_rules(), HOOK]
+    return sorted(rules, key=lambda rule: (rule.rule, rule.endpoint))
 
 
 @pytest.mark.skipif(EXAMPLES > 0, reason="the long way runs")
@@ -294,8 +300,7 @@ def test_whatever_is_sent_nothing_breaks(fuzzed: Fuzzed) -> None:
 
 @pytest.mark.skipif(EXAMPLES > 0, reason="the long way runs")
 def test_whatever_a_hook_holds_nothing_breaks(fuzzed: Fuzzed) -> None:
-    hooks = [rule for rule in rules_of(fuzzed.app) if rule.endpoint == "webhooks.receive"]
-    fuzz(fuzzed, hooks, SHORT // 2)
+    fuzz(fuzzed, [HOOK], SHORT // 2)
     assert {status for _, status in fuzzed.seen} >= {202, 400, 404}
 
 
