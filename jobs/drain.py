@@ -6,6 +6,7 @@ from jobs.context import job_context
 from portal.core import core
 from portal.jobqueue import INTERACTIVE
 from portal.services.drain import drain, queue_for
+from portal.services.patience import of_an_idle_worker
 from portal.tenancy import in_space
 
 
@@ -17,5 +18,5 @@ def drain_space(space_id: int, queue: str) -> None:
     """
     with job_context(), in_space(space_id):
         core().queue.started(space_id, queue=queue)
-        if drain(space_id, only_urgent=queue == INTERACTIVE):
+        if drain(space_id, only_urgent=queue == INTERACTIVE, waits=of_an_idle_worker(queue)):
             core().queue.wake(space_id, queue=queue_for(space_id))

@@ -125,6 +125,13 @@ class JobQueue:
         except RedisError as err:
             log.warning("queue is away", space=space_id, error=str(err))
 
+    def is_empty(self, name: str) -> bool:
+        """Say whether no job waits in this queue; False while Redis is away."""
+        try:
+            return self.queue(name).count == 0
+        except RedisError:
+            return False
+
     def is_reachable(self) -> bool:
         try:
             return bool(self.redis.ping())

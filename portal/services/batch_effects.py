@@ -12,7 +12,7 @@ from portal.database import db
 from portal.errors import PortalError
 from portal.models import Space, State
 from portal.models.invoice import IN_WORK
-from portal.services import charts, clients, retry, skips
+from portal.services import charts, clients, patience, retry, skips
 from portal.sync.accounts import AccountIndex, AccountMatch
 
 RETRY, SKIP, TAKE_UP = "retry", "skip", "take_up"
@@ -78,7 +78,7 @@ def _coded(lines: Sequence[dict[str, Any]]) -> Iterator[Line]:
 def accounts(space: Space) -> AccountIndex | None:
     """Return the booking accounts as sevdesk shows them now; None where it cannot be asked."""
     try:
-        sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
+        sevdesk = clients.sevdesk_of(space, patience.of_a_person(PATIENCE_SECONDS))
         cobot = clients.cobot_of(space)
         remotes = clients.Remotes(cobot=cobot, sevdesk=sevdesk)
         db.session.commit()

@@ -11,10 +11,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, select, update
+from sqlalchemy import bindparam, case, select, update
 
 from portal.core import core
-from portal.database import db, insert_or_update
+from portal.database import db, insert_or_update, table_of
 from portal.errors import BudgetExhausted
 from portal.models import Budget
 
@@ -32,6 +32,19 @@ MEMBER_LIST_SHARE = 10
 ON_THE_WAY_SECONDS = 1.0
 """Cobot counts a call when it arrives, we when it leaves: so much longer one may be on its way than
 a later one without both standing in the same minute over there."""
+
+
+_BUDGETS = table_of(Budget)
+_LOOK = select(_BUDGETS.c.calls, _BUDGETS.c.blocked_until).where(
+    _BUDGETS.c.key == bindparam("its_key")
+)
+_TAKE = _LOOK.with_for_update()
+_KEEP = (
+    update(_BUDGETS)
+    .where(_BUDGETS.c.key == bindparam("its_key"))
+    .values(calls=bindparam("recent", type_=_BUDGETS.c.calls.type))
+)
+"""Made once: each call asks."""
 
 
 def cobot_limit(endpoint: str = "") -> Limit:
@@ -66,18 +79,19 @@ def take(key: str, limit: Limit) -> None:
     """
     if limit.calls == 0:
         return
+    mine = {"its_key": key}
     with db.engine.begin() as connection:
-        connection.execute(
-            insert_or_update(Budget, {"key": key, "calls": []}, unique=("key",), change={})
-        )
-        row = connection.execute(
-            select(Budget.calls, Budget.blocked_until).where(Budget.key == key).with_for_update()
-        ).one()
+        row = connection.execute(_TAKE, mine).one_or_none()
+        if row is None:
+            connection.execute(
+                insert_or_update(Budget, {"key": key, "calls": []}, unique=("key",), change={})
+            )
+            row = connection.execute(_TAKE, mine).one()
         now = time.time()
         wait = _wait(row.calls, row.blocked_until, limit, now)
         if wait <= 0:
             recent = [at for at in row.calls if at > now - limit.window_seconds]
-            connection.execute(update(Budget).where(Budget.key == key).values(calls=[*recent, now]))
+            connection.execute(_KEEP, {**mine, "recent": [*recent, now]})
     if wait > 0:
         raise BudgetExhausted("our own limit of calls", retry_after_seconds=wait)
 
@@ -99,9 +113,7 @@ def need(key: str, limit: Limit, calls: int) -> None:
     if limit.calls == 0:
         return
     with db.engine.begin() as connection:
-        row = connection.execute(
-            select(Budget.calls, Budget.blocked_until).where(Budget.key == key)
-        ).one_or_none()
+        row = connection.execute(_LOOK, {"its_key": key}).one_or_none()
     if row is None:
         return
     less = Limit(limit.calls - calls + 1, limit.window_seconds)

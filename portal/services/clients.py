@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +12,8 @@ from portal.crypto import digest
 from portal.database import db
 from portal.errors import BudgetExhausted, PermanentError, TemporaryError
 from portal.models import Space
-from portal.services import budgets, calls, stopping, vault
+from portal.services import budgets, calls, patience, stopping, vault
+from portal.services.patience import Patience
 from portal.sevdesk.client import SevdeskClient
 from portal.transport import Call, Hooks
 
@@ -26,27 +26,31 @@ class Remotes:
     sevdesk: SevdeskClient
 
 
-def remotes_of(space: Space) -> Remotes:
+def remotes_of(space: Space, waits: Patience = patience.none) -> Remotes:
     """Return both clients of a connected space. Raises SealBroken when its tokens do not open."""
-    return Remotes(cobot=cobot_of(space), sevdesk=sevdesk_of(space))
+    return Remotes(cobot=cobot_of(space, waits), sevdesk=sevdesk_of(space, waits))
 
 
-def cobot_of(space: Space) -> CobotClient:
+def cobot_of(space: Space, waits: Patience = patience.none) -> CobotClient:
     token = vault.get(space, "cobot_token")
     if token is None:
         raise PermanentError("the space has no Cobot token", remote="cobot")
-    return cobot_with(token, subdomain=space.subdomain, user_id=space.cobot_user_id)
+    return cobot_with(token, subdomain=space.subdomain, user_id=space.cobot_user_id, waits=waits)
 
 
-def sevdesk_of(space: Space, *, patience_seconds: float = 0) -> SevdeskClient:
+def sevdesk_of(space: Space, waits: Patience = patience.none) -> SevdeskClient:
     token = vault.get(space, "sevdesk_token")
     if token is None:
         raise PermanentError("the space has no sevdesk token", remote="sevdesk")
-    return sevdesk_with(token, patience_seconds=patience_seconds)
+    return sevdesk_with(token, waits)
 
 
 def cobot_with(
-    token: str, *, subdomain: str | None = None, user_id: str | None = None
+    token: str,
+    *,
+    subdomain: str | None = None,
+    user_id: str | None = None,
+    waits: Patience = patience.none,
 ) -> CobotClient:
     """Return a client for a token at hand; Cobot counts calls per user, else per token."""
     config = core().config
@@ -55,23 +59,17 @@ def cobot_with(
         token,
         subdomain,
         sessions=core().sessions,
-        hooks=_hooks(f"cobot|{user_id or digest(token)}", per_endpoint=True),
+        hooks=_hooks(f"cobot|{user_id or digest(token)}", waits, per_endpoint=True),
     )
 
 
-def sevdesk_with(token: str, *, patience_seconds: float = 0) -> SevdeskClient:
-    """Return a client for a token at hand.
-
-    With patience it waits so long in all for our own budget of calls: for a person who looks at the
-    page. A worker never waits.
-    """
+def sevdesk_with(token: str, waits: Patience = patience.none) -> SevdeskClient:
+    """Return a client for a token at hand; `waits` says how long for our own budget of calls."""
     return SevdeskClient(
         core().config.sevdesk_api_url,
         token,
         sessions=core().sessions,
-        hooks=_hooks(
-            f"sevdesk|{digest(token)}", per_endpoint=False, patience_seconds=patience_seconds
-        ),
+        hooks=_hooks(f"sevdesk|{digest(token)}", waits, per_endpoint=False),
         country_ids=core().country_ids.setdefault(digest(token), {}),
     )
 
@@ -87,9 +85,7 @@ def slow_down(space: Space, error: TemporaryError) -> None:
     budgets.block(key, error.retry_after_seconds)
 
 
-def _hooks(owner: str, *, per_endpoint: bool, patience_seconds: float = 0) -> Hooks:
-    until = time.monotonic() + patience_seconds
-
+def _hooks(owner: str, waits: Patience, *, per_endpoint: bool) -> Hooks:
     def before(call: Call) -> None:
         # A transaction held over a remote call would block every other writer meanwhile.
         if db.session().in_transaction():
@@ -103,10 +99,8 @@ def _hooks(owner: str, *, per_endpoint: bool, patience_seconds: float = 0) -> Ho
             try:
                 return budgets.take(key, limit)
             except BudgetExhausted as err:
-                wait = err.retry_after_seconds or 0
-                if time.monotonic() + wait > until:
+                if not waits(err.retry_after_seconds or 0):
                     raise
-                time.sleep(wait)
 
     def after(call: Call, status_code: int | None, seconds: float) -> None:
         core().counters.add("portal_remote_calls", call.remote, str(status_code or "none"))

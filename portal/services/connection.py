@@ -13,7 +13,17 @@ from portal.crypto import digest
 from portal.database import db, utcnow
 from portal.errors import PermanentError, RemoteError
 from portal.models import Admin, Space
-from portal.services import charts, clients, pauses, record, retry, sharing, subscriptions, vault
+from portal.services import (
+    charts,
+    clients,
+    patience,
+    pauses,
+    record,
+    retry,
+    sharing,
+    subscriptions,
+    vault,
+)
 from portal.services.tokens import (
     SettingsRefused,
     TokenFacts,
@@ -97,7 +107,7 @@ def save_settings(
     db.session.commit()
     if token is None:
         raise SettingsRefused("api_token", "token_needed")
-    client = clients.sevdesk_with(token, patience_seconds=PATIENCE_SECONDS)
+    client = clients.sevdesk_with(token, patience.of_a_person(PATIENCE_SECONDS))
     facts = cost_centre_id = None
     try:
         facts = probe_token(client)
@@ -158,7 +168,7 @@ def test_token(space: Space, token: str) -> TokenTest:
     Raises SettingsRefused with the cause, also where sevdesk is away ("sevdesk_away").
     """
     db.session.commit()
-    client = clients.sevdesk_with(token, patience_seconds=PATIENCE_SECONDS)
+    client = clients.sevdesk_with(token, patience.of_a_person(PATIENCE_SECONDS))
     try:
         facts = probe_token(client)
         centres = client.cost_centres()

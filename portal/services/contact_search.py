@@ -10,7 +10,7 @@ from sqlalchemy import select
 from portal.database import db, insert_or_update, utcnow
 from portal.errors import NotFound, RemoteError, TemporaryError
 from portal.models import DebtorLink, InvoiceSync, PersonName, Space, State
-from portal.services import clients, lost_receipts, record
+from portal.services import clients, lost_receipts, patience, record
 from portal.services.rows import forget_cause
 from portal.sevdesk.client import SevdeskClient
 from portal.sevdesk.records import Contact
@@ -58,7 +58,7 @@ def candidates(space: Space, invoice: InvoiceSync, query: str = "") -> list[Cand
     )
     number = (invoice.customer_number or "").strip()
     kind, debtor_id = invoice.debtor_kind, invoice.debtor_id
-    sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
+    sevdesk = clients.sevdesk_of(space, patience.of_a_person(PATIENCE_SECONDS))
     cobot = clients.cobot_of(space)
     db.session.commit()
     found: dict[str, Candidate] = {}
@@ -99,7 +99,7 @@ def link(space: Space, invoice: InvoiceSync, contact_id: str, *, actor: str) -> 
     that exists stays as it is: the contact is put on it in sevdesk. Raises RemoteError.
     """
     kind, debtor_id = invoice.debtor_kind, invoice.debtor_id
-    sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
+    sevdesk = clients.sevdesk_of(space, patience.of_a_person(PATIENCE_SECONDS))
     db.session.commit()
     if kind is None or debtor_id is None:
         return False
@@ -165,7 +165,7 @@ def look_again(space: Space, invoice: InvoiceSync, *, actor: str) -> Looked:
     if invoice.sevdesk_client != space.sevdesk_client:
         db.session.rollback()
         return Looked("elsewhere")
-    sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
+    sevdesk = clients.sevdesk_of(space, patience.of_a_person(PATIENCE_SECONDS))
     db.session.commit()
     voucher = sevdesk.voucher(voucher_id)
     db.session.refresh(invoice, with_for_update=True)

@@ -28,11 +28,13 @@ from portal.services import (
     invoices,
     member_import,
     members,
+    patience,
     pauses,
     stopping,
     tasks,
 )
 from portal.services.locks import Lock, LockLost, space_lock
+from portal.services.patience import Patience
 from portal.services.rows import reference
 from portal.services.work import LeaveSpace, Work
 
@@ -63,10 +65,17 @@ COME_AGAIN = timedelta(seconds=1)
 """After so long a space is looked at again whose lock was taken."""
 
 
-def drain(space_id: int, *, seconds: float = DRAIN_SECONDS, only_urgent: bool = False) -> bool:
+def drain(
+    space_id: int,
+    *,
+    seconds: float = DRAIN_SECONDS,
+    only_urgent: bool = False,
+    waits: Patience = patience.none,
+) -> bool:
     """Work in one space for so many seconds at the most; return whether more is due at once.
 
-    With `only_urgent` just what a person waits for is done. Safe to run twice: the second one finds
+    With `only_urgent` just what a person waits for is done. `waits` says how long it stays for our
+    own budget of calls. Safe to run twice: the second one finds
     the lock taken and leaves.
     """
     with space_lock(space_id) as lock:
@@ -75,7 +84,7 @@ def drain(space_id: int, *, seconds: float = DRAIN_SECONDS, only_urgent: bool = 
             return False
         started = time.monotonic()
         try:
-            until = _work_through(space_id, lock, seconds, only_urgent)
+            until = _work_through(space_id, lock, seconds, only_urgent, waits)
             return _set_alarm(space_id, lock, until)
         except LockLost as err:
             db.session.rollback()
@@ -104,7 +113,9 @@ def _come_again(space_id: int) -> None:
     db.session.commit()
 
 
-def _work_through(space_id: int, lock: Lock, seconds: float, only_urgent: bool) -> datetime | None:
+def _work_through(
+    space_id: int, lock: Lock, seconds: float, only_urgent: bool, waits: Patience
+) -> datetime | None:
     """Work until nothing is due or the time is up; return before when nothing can be done."""
     end = time.monotonic() + seconds
     space = db.session.scalar(_SPACE, {"space": space_id})
@@ -116,7 +127,7 @@ def _work_through(space_id: int, lock: Lock, seconds: float, only_urgent: bool) 
     if not pauses.may_work(space):
         return space.probe_at
     try:
-        work = Work(space, clients.remotes_of(space), lock)
+        work = Work(space, clients.remotes_of(space, waits), lock)
     except SealBroken:
         pauses.pause(space, "token_unreadable")
         return space.probe_at

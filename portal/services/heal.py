@@ -18,7 +18,7 @@ from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, PermanentError, RemoteError
 from portal.models import Chart, InvoiceSync, Space, State
 from portal.money import ZERO
-from portal.services import charts, clients, pauses, retry
+from portal.services import charts, clients, patience, pauses, retry
 from portal.services.groups import group_params
 from portal.sync.accounts import AccountIndex, AccountMatch
 from portal.tenancy import all_spaces
@@ -316,7 +316,7 @@ def _has_cost_centre(space: Space, *, anew: bool) -> bool | None:
 
 
 def _patient(space: Space) -> clients.Remotes:
-    sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
+    sevdesk = clients.sevdesk_of(space, patience.of_a_person(PATIENCE_SECONDS))
     remotes = clients.Remotes(cobot=clients.cobot_of(space), sevdesk=sevdesk)
     db.session.commit()
     return remotes

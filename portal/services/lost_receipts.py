@@ -16,7 +16,7 @@ from portal.database import db, utcnow
 from portal.jobqueue import INTERACTIVE
 from portal.models import InvoiceSync, Space, State, Step
 from portal.money import to_cents
-from portal.services import clients, record, retry
+from portal.services import clients, patience, record, retry
 from portal.services.rows import forget_cause
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
@@ -94,7 +94,7 @@ def make_anew(space: Space, cobot_invoice_id: str, *, actor: str) -> Anew:
         db.session.rollback()
         return Anew.NOTHING
     voucher_id = str(row.cause_params["id"])
-    sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
+    sevdesk = clients.sevdesk_of(space, patience.of_a_person(PATIENCE_SECONDS))
     db.session.commit()
     voucher = sevdesk.voucher(voucher_id)
     row = _lost(space, cobot_invoice_id)

@@ -9,7 +9,7 @@ from portal.core import core
 from portal.database import db, insert_or_update, utcnow
 from portal.models import AccountMapping, Space, State
 from portal.money import ZERO
-from portal.services import charts, clients, heal, tasks
+from portal.services import charts, clients, heal, patience, tasks
 from portal.services import record as history
 from portal.services.heal import CauseGroup
 from portal.services.tokens import SettingsRefused
@@ -159,7 +159,7 @@ def _drop_rows(space: Space, code: str) -> int:
 
 
 def _patient(space: Space) -> clients.Remotes:
-    sevdesk = clients.sevdesk_of(space, patience_seconds=PATIENCE_SECONDS)
+    sevdesk = clients.sevdesk_of(space, patience.of_a_person(PATIENCE_SECONDS))
     remotes = clients.Remotes(cobot=clients.cobot_of(space), sevdesk=sevdesk)
     db.session.commit()
     return remotes

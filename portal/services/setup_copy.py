@@ -12,7 +12,7 @@ from portal.core import core
 from portal.database import db, insert_or_update, utcnow
 from portal.errors import PortalError
 from portal.models import AccountMapping, Admin, Space
-from portal.services import charts, clients, record, retry
+from portal.services import charts, clients, patience, record, retry
 from portal.services.directory import all_spaces_of
 from portal.services.mapping_rows import rates_of, refused_rate
 from portal.services.tokens import SettingsRefused, find_cost_centre
@@ -146,7 +146,7 @@ def copy(
 
 
 def _sevdesk_of(target: Space) -> SevdeskClient:
-    sevdesk = clients.sevdesk_of(target, patience_seconds=PATIENCE_SECONDS)
+    sevdesk = clients.sevdesk_of(target, patience.of_a_person(PATIENCE_SECONDS))
     db.session.commit()
     return sevdesk
 

@@ -21,12 +21,12 @@ from portal.models import HistoryLine, InvoiceSync, MemberSync, Space, State
 from portal.services import (
     budgets,
     catchup,
-    clients,
     connection,
     drain,
     history,
     inbox,
     locks,
+    patience,
     retention,
     retry,
     rows,
@@ -156,7 +156,7 @@ def test_a_contact_that_got_another_number_is_found_by_its_mail(
 def test_a_worker_never_sleeps_for_a_budget(
     remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clients.time, "sleep", Mock(side_effect=AssertionError("slept")))
+    monkeypatch.setattr(patience.time, "sleep", Mock(side_effect=AssertionError("slept")))
     remote.fault("sevdesk", "reset_after_commit", method="POST", path="/Contact")
     announce(alpha, "confirmed_membership", "mem-new")
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
@@ -178,7 +178,7 @@ def test_a_token_is_tested_later_without_a_sleep(
     remote.fault("sevdesk", "reset_before", path="*", times=0)
     space = connect(remote, "owner", "alpha", TOKEN, cost_centre="100")
     remote.control("DELETE", "/faults")
-    monkeypatch.setattr(clients.time, "sleep", Mock(side_effect=AssertionError("slept")))
+    monkeypatch.setattr(patience.time, "sleep", Mock(side_effect=AssertionError("slept")))
     before = remote.mark()
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         clock.shift(61)
