@@ -8,7 +8,8 @@ export PYTHONUTF8 := 1
 CODE := portal jobs tests wsgi.py gunicorn.conf.py
 WITHOUT_BROWSER := not browser and not faults and not long
 # Two files at a time: the tests between processes wait more than they work.
-# As ordered (tests/conftest.py): by default the files with the fewest tests, our longest, come last.
+# As ordered (the conftest.py of tests and tests/browser): by default the files with the fewest
+# tests, our longest, come last.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 FAULTS := $(PY) -m pytest -q -p no:randomly tests/faults -m
 SEED ?= 1
@@ -119,7 +120,7 @@ storm: setup ## faults at random: SEED=n INVOICES=1000, SECONDS=n spreads them o
 
 browser: .venv/browser translations ## the tests in a real Chromium (CHROMIUM=path, default: on PATH)
 	@tools/browser.sh
-	$(PY) -m pytest -q -m browser tests/browser $(ARGS)
+	$(PY) -m pytest -q $(SIDE_BY_SIDE) -m browser tests/browser $(ARGS)
 
 screenshots: .venv/browser translations ## every page in every state into var/screenshots/
 	@tools/browser.sh

@@ -25,11 +25,17 @@ if HAS_PLAYWRIGHT:
 
     expect.set_options(timeout=10_000)
 
+LONGEST = ("test_looks.py", "test_flow.py", "test_checks.py", "test_live.py", "test_takeovers.py")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the longest files first, in whatever order the rest is: no process waits for one at
+    the end. Each process has a stack and a browser of its own."""
     for item in items:
         if item.nodeid.startswith("tests/browser/"):
             item.add_marker(pytest.mark.browser)
+    turns = {f"tests/browser/{name}": turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.nodeid.partition("::")[0], len(turns)))
 
 
 @pytest.fixture(scope="session")
