@@ -27,14 +27,18 @@ def all_spaces_by_name() -> Sequence[Space]:
     return db.session.scalars(select(Space).order_by(Space.subdomain)).all()
 
 
+_OF_ADDRESS = (
+    select(Space)
+    .join(SpaceAdmin, SpaceAdmin.space_id == Space.id)
+    .where(SpaceAdmin.admin_id == bindparam("admin"), Space.subdomain == bindparam("subdomain"))
+)
+"""Made once: most of the time of a short statement goes into making it."""
+
+
 @all_spaces("which space an address means")
 def all_spaces_of_address(admin: Admin, subdomain: str) -> Space | None:
     """Return a space this person administers; None for a stranger and for one that is not there."""
-    return db.session.scalar(
-        select(Space)
-        .join(SpaceAdmin, SpaceAdmin.space_id == Space.id)
-        .where(SpaceAdmin.admin_id == admin.id, Space.subdomain == subdomain)
-    )
+    return db.session.scalar(_OF_ADDRESS, {"admin": admin.id, "subdomain": subdomain})
 
 
 @all_spaces("which spaces are a person's")

@@ -98,8 +98,7 @@ def forget_in_all_spaces(admin: Admin) -> None:
 
 def admin_of_session() -> Admin | None:
     """Return who is signed in, None for nobody."""
-    signed_in = as_type(ServerSession, session)
-    return db.session.get(Admin, signed_in.admin_id) if signed_in.admin_id else None
+    return as_type(ServerSession, session).admin
 
 
 @all_spaces("rights as Cobot says")
