@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
+from babel import Locale, dates, numbers
 from flask import Flask
 from flask_babel import (
-    format_currency,
     format_date,
     format_datetime,
     format_decimal,
     format_time,
     format_timedelta,
+    get_locale,
     gettext,
     ngettext,
+    to_user_timezone,
 )
 from markupsafe import Markup
 
@@ -42,12 +45,25 @@ EXAMPLE_DAY = date(2025, 2, 28)
 
 def money(amount: Decimal | None, currency: str | None = EURO) -> str:
     """Return the amount as the reader writes it: 261,80 € or €261.80; a dash for none."""
-    return "–" if amount is None else str(format_currency(amount, currency or EURO))
+    return "–" if amount is None else _money(str(amount), currency or EURO, get_locale())
+
+
+@lru_cache(maxsize=10_000)
+def _money(amount: str, currency: str, locale: Locale) -> str:
+    # By its text: 0 and -0 are equal, and written differently.
+    return numbers.format_currency(amount, currency, locale=locale)
 
 
 def day(value: date | None) -> str:
     """Return the date as the reader writes it; a dash for none."""
-    return "–" if value is None else str(format_date(value, "medium"))
+    if isinstance(value, datetime):
+        value = to_user_timezone(value).date()
+    return "–" if value is None else _day(value, get_locale())
+
+
+@lru_cache(maxsize=2000)
+def _day(value: date, locale: Locale) -> str:
+    return dates.format_date(value, "medium", locale=locale)
 
 
 def moment(value: datetime | None, form: str = "short") -> Markup:
