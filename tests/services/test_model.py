@@ -79,7 +79,7 @@ class Life(RuleBasedStateMachine):
         db.session.commit()
         cobot = FakeCobot(self.sides, space.cobot_id)
         remotes = Remotes(cobot, FakeSevdesk(self.sides, space.cobot_id))  # type: ignore[arg-type]
-        self.monkeypatch.setattr(clients, "remotes_of", lambda _: remotes)
+        self.monkeypatch.setattr(clients, "remotes_of", lambda *_: remotes)
         self.monkeypatch.setattr(clients, "cobot_of", lambda _: cobot)
         commit = Work.__dict__["commit"]
         real = getattr(commit, "real", commit)
