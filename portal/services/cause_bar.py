@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from portal.database import db
-from portal.models import Batch, Chart, Space, State
+from portal.models import Batch, Space, State
 from portal.money import ZERO
 from portal.services import batches, charts, heal
 from portal.services.groups import until_a_change
@@ -79,11 +78,10 @@ def bar_of(space: Space, *, anew: bool = False) -> CauseBar:
     # What one press heals comes first; within that the most money, as heal sorts.
     failed.sort(key=lambda group: group.is_gone is not True)
     in_sight = [group for group in failed if group.is_gone or group.count >= MANY][:MOST_IN_SIGHT]
-    chart = db.session.get(Chart, space.id)
     return CauseBar(
         in_sight=in_sight,
         folded=[group for group in failed if group not in in_sight],
         without_contact=[group for group in found if group.state == State.MISMATCHED],
-        checked_at=chart.read_at if chart and chart.read_at != charts.LONG_AGO else None,
+        checked_at=charts.read_at(space),
         batch=batches.open_batch(space),
     )

@@ -87,13 +87,19 @@ def last_index(space: Space) -> AccountIndex | None:
     return _index(space, kept) if kept is not None else None
 
 
+def read_at(space: Space) -> datetime | None:
+    """Return when the booking accounts were read last; None where they are to be read anew."""
+    found = db.session.scalar(_READ_AT, {"space": space.id})
+    return None if found == LONG_AGO else found
+
+
 def may_heal(space: Space, code: str) -> bool:
     """Say whether reading the chart anew could change a refusal: once per space and 30 s."""
     if code not in CHART_CAUSES:
         return False
-    read_at = db.session.scalar(select(Chart.read_at).where(Chart.space_id == space.id))
+    last = db.session.scalar(_READ_AT, {"space": space.id})
     db.session.commit()
-    return read_at is None or utcnow() - read_at > READ_ANEW_AFTER
+    return last is None or utcnow() - last > READ_ANEW_AFTER
 
 
 def has_cost_centre(space: Space, remotes: Remotes) -> bool:
@@ -153,6 +159,8 @@ _AS_KEPT = (
     .where(_CHARTS.c.space_id == bindparam("space"))
     .order_by(_MAPPINGS.c.code)
 )
+
+_READ_AT = select(_CHARTS.c.read_at).where(_CHARTS.c.space_id == bindparam("space"))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from portal.cobot.records import Line
 from portal.core import core
 from portal.database import db, utcnow
-from portal.models import Chart, Space, Task
+from portal.models import Space, Task
 from portal.money import ZERO
 from portal.services import (
     charts,
@@ -156,8 +156,7 @@ def check(space: Space, *, suggest: bool = True) -> MappingCheck | None:
         return None
     newest = done[0] if done else None
     before = done[-1] if done else None
-    chart = db.session.get(Chart, space.id)
-    read_at = chart.read_at if chart and chart.read_at != charts.LONG_AGO else None
+    read_at = charts.read_at(space)
     facts_of = {fold_name(one["code"]): one for one in (newest.result["codes"] if newest else ())}
     for folded, code in fixed.items():
         facts_of.setdefault(folded, code_usage.facts_of_code(code, in_list=False))
