@@ -13,9 +13,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TypeVar
+from zoneinfo import available_timezones
 
 import psycopg
 import pytest
@@ -87,6 +89,14 @@ def _templates_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
         patch.setattr(Flask, "jinja_options", options)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _zones_looked_up_once() -> Iterator[None]:
+    """Each test has settings of its own; the names of the zones are a walk through a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("portal.config.available_timezones", cache(available_timezones))
         yield
 
 
