@@ -183,7 +183,8 @@ ROWS: tuple[Row, ...] = (
     # --- tenants
     Row(
         TENANTS, "8.2.2", 1, "every page of a space asks for the right in the session; strangers get 404",
-        "portal/services/directory.py", "SpaceAdmin.admin_id == admin.id, Space.subdomain == subdomain", "Space.subdomain == subdomain",
+        "portal/services/directory.py", 'SpaceAdmin.admin_id == bindparam("admin"), Space.subdomain == bindparam("subdomain")',
+        'Space.subdomain == bindparam("subdomain")',
         "tests/web/test_access.py::test_stranger_gets_404_on_every_route_of_a_space",
     ),
     Row(
