@@ -114,7 +114,12 @@ def configure_logging(config: Config) -> None:
     """Send our own lines and those of the libraries through one chain to standard error."""
     never_write(*config.secrets)
     structlog.configure(
-        processors=[*_chain(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        # First: a line that is not written need not be made.
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_chain(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

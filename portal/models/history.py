@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import Base, Id, Moment, utcnow
 
@@ -57,7 +57,6 @@ class LineCalls(Base):
     )
     space_id: Mapped[int] = mapped_column(ForeignKey("space.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
-    line: Mapped[HistoryLine] = relationship()
     calls: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     """Each with remote, endpoint, status, seconds, request_id, sent, received."""
 

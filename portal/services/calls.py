@@ -53,13 +53,13 @@ def collect(said: Exchanged) -> None:
     )
 
 
-def keep(line: HistoryLine) -> None:
-    """Store what was called since the last line with this one. The caller commits."""
-    if collected := g.get("calls"):
-        db.session.add(
-            LineCalls(line=line, space_id=line.space_id, at=line.at, calls=list(collected))
-        )
-        collected.clear()
+def collected() -> list[dict[str, Any]]:
+    """Return what was called since the last line, for this one."""
+    if not (called := g.get("calls")):
+        return []
+    given = list(called)
+    called.clear()
+    return given
 
 
 def calls_of(space_id: int, lines: Sequence[HistoryLine]) -> Mapping[int, list[dict[str, Any]]]:

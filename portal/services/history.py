@@ -2,21 +2,25 @@
 
 One chain for each invoice, each member, and each space. Names of people are not in it (they stand
 in `person_name` and may be blanked), so blanking one leaves every chain whole.
+
+New lines are written with the commit, all in one statement: they are only ever added, so no session
+has to keep an eye on them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import event, select, update
+from sqlalchemy import event, insert, select, update
 from sqlalchemy.orm import Session
 
-from portal.database import db
-from portal.models import HistoryLine, InvoiceSync, MemberSync, Space
+from portal.database import db, table_of
+from portal.models import HistoryLine, InvoiceSync, LineCalls, MemberSync, Space
 from portal.services import space_row
 
 FIRST = hashlib.sha256(b"").hexdigest()
@@ -25,6 +29,28 @@ FIRST = hashlib.sha256(b"").hexdigest()
 
 MOST_HEADS = 2000
 _ENDS = "ends of chains"
+_NEW = "lines of this transaction"
+_LINES = table_of(HistoryLine)
+_WRITE = insert(_LINES).returning(_LINES.c.id, sort_by_parameter_order=True)
+_WRITE_CALLS = insert(table_of(LineCalls))
+
+
+@dataclass
+class NewLine:
+    """A line that is added; `append` gives it its place."""
+
+    space_id: int
+    chain: str
+    invoice_id: int | None
+    member_id: int | None
+    at: datetime
+    actor: str
+    step: str
+    outcome: str
+    facts: dict[str, Any]
+    number: int = 0
+    previous_hash: str = FIRST
+    hash: str = ""
 
 
 @dataclass
@@ -52,20 +78,37 @@ def chain_name(space_id: int, invoice: InvoiceSync | None, member: MemberSync | 
     return f"space:{space_id}"
 
 
-def append(space_id: int, line: HistoryLine) -> None:
-    """Put a line at the end of its chain. The caller commits.
+def append(line: NewLine, calls: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Put a line at the end of its chain, with the calls that led to it. The caller commits.
 
     The space's row is locked until then: two writers cannot take the same place.
     """
-    heads = _heads(space_id, is_line=True)
+    heads = _heads(line.space_id, is_line=True)
     if line.chain not in heads:
-        heads[line.chain] = _head(space_id, line.chain)
+        heads[line.chain] = _head(line.space_id, line.chain)
     number, before = heads[line.chain]
     line.number = number + 1
     line.previous_hash = before
     line.hash = hash_of(line)
     heads[line.chain] = (line.number, line.hash)
-    db.session.add(line)
+    db.session.info.setdefault(_NEW, []).append((line, list(calls)))
+
+
+@event.listens_for(db.session, "before_commit")
+def _write_out(session: Session) -> None:
+    """Write the lines of this transaction."""
+    added: list[tuple[NewLine, list[Mapping[str, Any]]]] = session.info.pop(_NEW, [])
+    if not added:
+        return
+    connection = session.connection()
+    ids = connection.scalars(_WRITE, [vars(line) for line, _ in added]).all()
+    called = [
+        {"line_id": line_id, "space_id": line.space_id, "at": line.at, "calls": calls}
+        for line_id, (line, calls) in zip(ids, added, strict=True)
+        if calls
+    ]
+    if called:
+        connection.execute(_WRITE_CALLS, called)
 
 
 def _heads(space_id: int, *, is_line: bool = False) -> dict[str, tuple[int, str]]:
@@ -93,6 +136,7 @@ def look_up(space_id: int, chains: Sequence[str]) -> None:
 
 
 def _head(space_id: int, chain: str) -> tuple[int, str]:
+    _write_out(db.session())
     with db.session.no_autoflush:
         last = db.session.execute(
             select(HistoryLine.number, HistoryLine.hash)
@@ -107,6 +151,7 @@ def _head(space_id: int, chain: str) -> tuple[int, str]:
 def _forget(session: Session, _transaction: object) -> None:
     """Forget what was not kept."""
     session.info.pop(_ENDS, None)
+    session.info.pop(_NEW, None)
 
 
 def count(space_id: int, by: int) -> None:
@@ -119,7 +164,7 @@ def count(space_id: int, by: int) -> None:
     )
 
 
-def hash_of(line: HistoryLine) -> str:
+def hash_of(line: HistoryLine | NewLine) -> str:
     """Return the SHA-256 over what a line says, its place, and the hash before it."""
     said = [
         line.chain,

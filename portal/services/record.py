@@ -14,7 +14,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.database import db, insert_or_update, table_of, utcnow
 from portal.logs import request_id
 from portal.models import (
-    HistoryLine,
     InvoiceSync,
     MemberSync,
     PersonName,
@@ -53,7 +52,7 @@ def note(
 
     `facts` holds figures, ids and codes, never a secret, a name or an address.
     """
-    line = HistoryLine(
+    line = history.NewLine(
         space_id=space_id,
         invoice_id=invoice.id if invoice else None,
         member_id=member.id if member else None,
@@ -64,9 +63,7 @@ def note(
         outcome=outcome,
         facts={name: value for name, value in facts.items() if value is not None},
     )
-    history.append(space_id, line)
-    if invoice is not None:
-        calls.keep(line)
+    history.append(line, calls.collected() if invoice is not None else ())
 
 
 def touch(invoice: InvoiceSync) -> None:
