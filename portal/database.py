@@ -100,6 +100,13 @@ def autocommitting() -> Iterator[Connection]:
         yield connection
 
 
+def stands(connection: Connection) -> bool:
+    """Say whether a connection to PostgreSQL still stands: one empty question, without a statement
+    made for it."""
+    driver = connection.connection.driver_connection
+    return driver is not None and rowsecurity.is_answered(driver, "")
+
+
 def _begin_early(connection: Any, record: Any, _fairy: object) -> None:
     reach = None if _has_no_transaction.get() else tenancy.current_reach()
     rowsecurity.begin_early(connection, record, reach)

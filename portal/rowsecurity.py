@@ -111,14 +111,18 @@ def begin_early(connection: Any, record: Any, reach: Reach | None) -> None:
             f"; SELECT set_config('app.space_id', {_literal(_ids(reach))}, true),"
             f" set_config('app.all_spaces', {_literal(reach.reason or '')}, true)"
         )
-    try:
-        answer = connection.pgconn.exec_(sql.encode())
-    except psycopg.Error as err:
-        raise InvalidatePoolError from err
-    if answer.status not in _GOOD:
-        raise InvalidatePoolError(answer.error_message.decode(errors="replace"))
+    if not is_answered(connection, sql):
+        raise InvalidatePoolError
     if reach is not None:
         record.info[BEGUN] = reach
+
+
+def is_answered(connection: Any, sql: str) -> bool:
+    """Send a text as it is, without a cursor; say whether it was answered without an error."""
+    try:
+        return connection.pgconn.exec_(sql.encode()).status in _GOOD
+    except psycopg.Error:
+        return False
 
 
 def _ids(reach: Reach) -> str:

@@ -22,7 +22,7 @@ from sqlalchemy import bindparam, or_, select, text, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
-from portal.database import autocommitting, db, insert_or_update, table_of, utcnow
+from portal.database import autocommitting, db, insert_or_update, stands, table_of, utcnow
 from portal.errors import PortalError
 from portal.models import Lease
 
@@ -30,9 +30,6 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=120)
 """Longer than the slowest remote call; renewed by every confirm."""
-
-
-STANDS = text("SELECT 1")
 
 
 class LockLost(PortalError):
@@ -86,11 +83,11 @@ class _AdvisoryLock(Lock):
         self._connection = connection
 
     def confirm(self) -> None:
-        # The lock lives as long as its connection: ask whether that still stands.
-        try:
-            self._connection.execute(STANDS)
-        except Exception as err:
-            raise LockLost("the connection that held the lock is gone") from err
+        # The lock lives as long as its connection: ask whether that still stands. One that was
+        # replaced holds none.
+        if self._connection.invalidated or not stands(self._connection):
+            self._connection.invalidate()
+            raise LockLost("the connection that held the lock is gone")
 
 
 @contextmanager

@@ -121,6 +121,22 @@ def test_a_connection_that_was_cut_while_nobody_used_it_is_replaced(
     assert raw(FORGOTTEN) == [OURS]
 
 
+def test_a_lock_ends_with_the_connection_that_held_it(ours: None, database_url: str) -> None:
+    with locks.space_lock(OURS) as lock:
+        assert lock is not None
+        lock.confirm()
+        with psycopg.connect(database_url, autocommit=True) as server:
+            server.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        for _ in range(2):
+            with pytest.raises(locks.LockLost):
+                lock.confirm()
+    with locks.space_lock(OURS) as mine:
+        assert mine is not None, "it is free for the next one"
+
+
 def test_what_a_transaction_does_is_undone_with_it(ours: None) -> None:
     change = "UPDATE space SET name = 'x' RETURNING id"
     for _ in range(2):  # the first on a new connection, the second on one from the pool
