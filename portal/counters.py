@@ -35,13 +35,13 @@ class Counters:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._lock = threading.Lock()
-        self._new: Counter[str] = Counter()
+        self._new: Counter[Field] = Counter()
         self._next_flush = 0.0
 
     def add(self, name: str, *labels: str, by: float = 1) -> None:
         """Count one more of this name and these labels."""
         with self._lock:
-            self._new[json.dumps([name, *labels])] += by  # type: ignore[assignment]
+            self._new[(name, *labels)] += by  # type: ignore[assignment]
 
     def observe(self, name: str, *labels: str, seconds: float) -> None:
         """Count how long something took: into its bucket, and into the sum."""
@@ -64,7 +64,7 @@ class Counters:
         try:
             with self._redis.pipeline(transaction=True) as pipe:
                 for field, by in new.items():
-                    pipe.hincrbyfloat(HASH, field, by)
+                    pipe.hincrbyfloat(HASH, json.dumps(field), by)
                 pipe.execute()
         except RedisError as err:
             with self._lock:

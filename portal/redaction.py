@@ -10,6 +10,7 @@ import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 MASK = "…"
@@ -119,6 +120,7 @@ def one_line(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=1000)
 def is_hidden(name: str) -> bool:
     """Say whether a field of this name holds a secret."""
     folded = name.lower().replace("-", "_")

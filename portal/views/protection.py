@@ -99,11 +99,16 @@ def check_token() -> None:
         csrf.protect()
 
 
-def add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+def headers_of_all() -> dict[str, str]:
+    """Return the headers that every answer carries."""
     if core().config.is_https:
-        response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
+        return {**HEADERS, "Strict-Transport-Security": STRICT_TRANSPORT}
+    return HEADERS
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in headers_of_all().items():
+        response.headers.setdefault(name, value)
     return response
 
 

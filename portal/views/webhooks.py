@@ -22,10 +22,10 @@ from werkzeug.wrappers import Request, Response
 from portal.cobot.webhooks import EVENTS
 from portal.core import core
 from portal.database import begin_writing
-from portal.logs import end_tracing, start_tracing
+from portal.logs import tracing
 from portal.services import webhooks
 from portal.tenancy import leave_spaces
-from portal.views.protection import add_headers
+from portal.views.protection import headers_of_all
 from portal.views.tracing import HEADER, id_for
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 ADDRESS = re.compile(r"/hooks/cobot/([^/]+)/([^/]+)")
 """Secret and event; a secret of ours is one word of ASCII letters, every other one is unknown."""
+METHOD = "POST"
 GUESSES = RateLimitItemPerMinute(60)
 """So many unknown secrets from one address are looked up with all care."""
 
@@ -64,27 +65,25 @@ def _answer(request: Request, secret: str, event: str) -> Response:
     leave_spaces()
     begin_writing()
     request_id = id_for(request)
-    start_tracing(request_id)
     counters = core().counters
-    response = Response()
-    try:
-        response.status_code = _receive(request, secret, event)
-    except (MethodNotAllowed, ClientDisconnected) as err:
-        response = err.get_response()
-        response.data = b""
-    except Exception:
-        # Cobot sends again; whatever it was must not take a burst along.
-        counters.add("portal_faults", "hook")
-        log.exception("hook failed", event_name=event)
-        response.status_code = 500
-    finally:
-        end_tracing()
-    counters.add("portal_hooks", event if event in EVENTS else "other", str(response.status_code))
-    response.headers[HEADER] = request_id
-    response.headers["Cache-Control"] = "no-store"
+    headers = {**headers_of_all(), HEADER: request_id, "Cache-Control": "no-store"}
+    with tracing(request_id=request_id):
+        try:
+            status = _receive(request, secret, event)
+        except MethodNotAllowed:
+            status, headers["Allow"] = 405, METHOD
+        except ClientDisconnected:
+            status = 400
+        except Exception:
+            # Cobot sends again; whatever it was must not take a burst along.
+            counters.add("portal_faults", "hook")
+            log.exception("hook failed", event_name=event)
+            status = 500
+    counters.add("portal_hooks", event if event in EVENTS else "other", str(status))
+    response = Response(status=status, headers=headers)
     # After the answer is gone: nobody waits for it.
     response.call_on_close(counters.flush_soon)
-    return add_headers(response)
+    return response
 
 
 def _receive(request: Request, secret: str, event: str) -> int:
@@ -93,8 +92,8 @@ def _receive(request: Request, secret: str, event: str) -> int:
     Known secrets are never limited, whatever else comes from the same address: Cobot's monthly run
     is one burst, and ten refusals switch a subscription off.
     """
-    if request.method != "POST":
-        raise MethodNotAllowed(["POST"])
+    if request.method != METHOD:
+        raise MethodNotAllowed
     sender = request.remote_addr or ""
     if not _window.test(GUESSES, sender):
         status = webhooks.look_up(secret)

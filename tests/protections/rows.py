@@ -115,7 +115,7 @@ ROWS: tuple[Row, ...] = (
     # --- headers
     Row(
         BROWSER, "3.4.1", 1, "HSTS for a year on every answer where PUBLIC_URL is https",
-        PROTECTION, "    if core().config.is_https:\n        response.headers.setdefault", "    if False:\n        response.headers.setdefault",
+        PROTECTION, "    if core().config.is_https:\n        return {**HEADERS", "    if False:\n        return {**HEADERS",
         f"{HEADERS}::test_https_brings_hsts_on_every_answer",
     ),
     Row(
