@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, declared_attr
 
 from portal import rowsecurity, tenancy
@@ -30,6 +32,8 @@ from portal.spaceguard import Guard
 from portal.turns import TurnConnection, Turns
 
 SQLITE_BUSY_SECONDS = 10
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""What is raised where the database does not answer, or no connection to it is free in time."""
 POSTGRES_PATIENCE = {
     "connect_timeout": 5,
     "keepalives_idle": 30,

@@ -12,12 +12,11 @@ import structlog
 from sqlalchemy import Executable, bindparam, case, literal, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
 
 from portal.cobot.webhooks import remote_id
 from portal.core import core
 from portal.crypto import digest
-from portal.database import db, reading_only, table_of, utcnow
+from portal.database import AWAY, db, reading_only, table_of, utcnow
 from portal.errors import BadHook
 from portal.logs import request_id
 from portal.models import InboxEvent
@@ -53,7 +52,7 @@ def look_up(secret: str) -> int | None:
     try:
         with reading_only(), db.engine.connect() as connection:
             known = all_spaces_of_hook(connection, digest(secret))
-    except OperationalError:
+    except AWAY:
         return 503
     return None if known is not None else 404
 
@@ -68,8 +67,9 @@ def receive(secret: str, event: str, *, body: bytes, content_type: str | None) -
     delivery = _Delivery(digest(secret), event, body, content_type)
     try:
         kept = _keep_in_a_burst(delivery) or _keep(delivery)
-    except OperationalError as err:
-        log.error("hook not kept, the database is away", event_name=event, error=str(err.orig))
+    except AWAY as err:
+        why = str(getattr(err, "orig", err))
+        log.error("hook not kept, the database is away", event_name=event, error=why)
         return 503
     if isinstance(kept, int):
         return kept

@@ -8,12 +8,10 @@ import structlog
 from flask import Flask, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.core import core
-from portal.database import db
+from portal.database import AWAY, db
 from portal.errors import RemoteError
 from portal.views.access import DatabaseAway, RightsUnknown, is_fragment
 from portal.views.unsent import unsent_fields
@@ -142,5 +140,5 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(InternalServerError, _server_error)
     app.register_error_handler(RemoteError, _remote_error)
     app.register_error_handler(RightsUnknown, _rights_unknown)
-    for away in (DatabaseAway, OperationalError, InterfaceError, PoolTimeout):
+    for away in (DatabaseAway, *AWAY):
         app.register_error_handler(away, _database_away)

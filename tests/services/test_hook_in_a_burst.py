@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from portal.core import core
 from portal.crypto import digest
@@ -110,6 +112,25 @@ def test_what_is_remembered_stays_bounded(
     core().hook_spaces.update({f"other {number}": (number, "x") for number in range(5)})
     assert announce(alpha, "created_invoice", "inv-1") == 202
     assert list(core().hook_spaces.values()) == [(alpha.id, "alpha")]
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        OperationalError("INSERT", {}, Exception("server closed the connection")),
+        InterfaceError("INSERT", {}, Exception("connection already closed")),
+        PoolTimeout("QueuePool limit reached"),
+    ],
+)
+def test_cobot_comes_again_while_the_database_is_away(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch, away: Exception
+) -> None:
+    for is_known in (False, True):
+        with monkeypatch.context() as patched:
+            patched.setattr(webhooks, "_insert", Mock(side_effect=away))
+            assert announce(alpha, "created_invoice", "inv-1") == 503
+        assert kept(alpha) == ["inv-0"] * is_known
+        assert announce(alpha, "created_invoice", "inv-0") == 202
 
 
 @pytest.mark.skipif("TEST_DATABASE_URL" not in os.environ, reason="SQLite has one writer at a time")
