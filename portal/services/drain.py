@@ -59,6 +59,10 @@ _DUE_MEMBER = (
 _SPACE = (
     select(Space).where(Space.id == bindparam("space")).execution_options(populate_existing=True)
 )
+_LOOK = _SPACE.add_columns(
+    exists().where(InboxEvent.space_id == Space.id, InboxEvent.handled_at.is_(None)),
+    exists().where(MemberSync.space_id == Space.id, MemberSync.next_try_at <= bindparam("now")),
+)
 """Made once: what is asked before each invoice costs more to make than to send."""
 
 COME_AGAIN = timedelta(seconds=1)
@@ -135,16 +139,17 @@ def _work_through(
         db.session.commit()
     try:
         while time.monotonic() < end and not stopping.requested.is_set():
-            _stop_if_disconnected(work)
-            if not _next(work, only_urgent):
+            has_news, is_member_due = _look(work)
+            if has_news and inbox.take_in(space_id):
+                continue
+            if not _next(work, only_urgent, is_member_due):
                 return None
-            inbox.take_in(space_id)
     except LeaveSpace as leaving:
         return leaving.until
     return None
 
 
-def _next(work: Work, only_urgent: bool) -> bool:
+def _next(work: Work, only_urgent: bool, is_member_due: bool) -> bool:
     """Do the one thing that is most due: what a person waits for, members, invoices, oldest first.
 
     Return False when there is nothing.
@@ -156,7 +161,7 @@ def _next(work: Work, only_urgent: bool) -> bool:
     if only_urgent and not is_urgent:
         db.session.commit()
         return False
-    member = db.session.scalar(_DUE_MEMBER, due)
+    member = db.session.scalar(_DUE_MEMBER, due) if is_member_due else None
     db.session.commit()
     if member is not None and not is_urgent:
         _try(work, members.sync, member)
@@ -179,13 +184,18 @@ def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
             work.survive(row, err)
 
 
-def _stop_if_disconnected(work: Work) -> None:
-    """Leave when an admin disconnected or changed the space since this drain began."""
-    db.session.execute(_SPACE, {"space": work.space.id}).one()
+def _look(work: Work) -> tuple[bool, bool]:
+    """Return whether anything was announced that is not taken in, and whether a member is due.
+
+    Leaves when an admin disconnected or changed the space since this drain began.
+    """
+    look = db.session.execute(_LOOK, {"space": work.space.id, "now": utcnow()})
+    _, has_news, is_member_due = look.one()
     if not work.space.is_connected or work.space.sevdesk_token_key != work.token_key:
         raise LeaveSpace(utcnow())
     if work.space.is_paused:
         raise LeaveSpace(work.space.probe_at or utcnow() + pauses.PROBE_EVERY)
+    return has_news, is_member_due
 
 
 def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:

@@ -28,8 +28,9 @@ FRESH = [
     "sevdesk POST /Voucher/Factory/saveVoucher",
     "sevdesk POST /Tag/Factory/create",
 ]
-MOST_STATEMENTS = 33
-"""Of one invoice more in a drain, from the inbox to the last commit."""
+MOST_STATEMENTS = {"sqlite": 31, "postgresql": 24}
+"""Of one invoice more in a drain, from the inbox to the last commit. SQLite's lock is a row, and
+renewed."""
 MOST_TRANSACTIONS = 5
 """One to see what is due; then one after the read, and one before and after each write that
 cannot be undone."""
@@ -125,7 +126,7 @@ def test_one_invoice_more_costs_few_statements(remote: Remote, warm: Space) -> N
         return len(said), len(begun)
 
     (most, longest), (least, shortest) = worked(3), worked(1)
-    assert (most - least) / 2 <= MOST_STATEMENTS
+    assert (most - least) / 2 <= MOST_STATEMENTS[db.engine.dialect.name]
     assert (longest - shortest) / 2 <= MOST_TRANSACTIONS
 
 
