@@ -86,6 +86,12 @@ class InvoiceSync(Base):
             "customer_number",
             postgresql_ops={"customer_number": "text_pattern_ops"},
         ),
+        Index(
+            "ix_invoice_sync_voucher",
+            "space_id",
+            "sevdesk_voucher_id",
+            postgresql_ops={"sevdesk_voucher_id": "text_pattern_ops"},
+        ),
         Index("ix_invoice_sync_person", "space_id", "person_id"),
         # For support, which searches over all spaces.
         Index(

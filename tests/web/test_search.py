@@ -138,6 +138,9 @@ def test_search_is_answered_from_indexes(
             steps = [row[3] for row in plan]
             assert [step for step in steps if step.startswith("SCAN invoice_sync")] == []
             assert any("ix_person_name_folded" in step for step in steps)
+            for column in ("number", "customer_number", "sevdesk_voucher_id"):
+                within = f"(space_id=? AND {column}>? AND {column}<?)"
+                assert any(step.endswith(within) for step in steps), column
 
 
 def test_select_of_causes_keeps_one_that_nothing_has_any_more(
