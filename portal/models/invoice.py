@@ -48,6 +48,7 @@ STATES = ", ".join(f"'{state}'" for state in State)
 STEPS = ", ".join(f"'{step}'" for step in Step)
 IN_WORK = (State.WAITING, State.SENDING, State.UNKNOWN)
 """States that end by themselves."""
+FAILED = "state = 'failed'"
 FORGOTTEN = (
     f"state IN ({', '.join(repr(state.value) for state in IN_WORK)}) AND next_try_at IS NULL"
 )
@@ -110,6 +111,13 @@ class InvoiceSync(Base):
             "id",
             postgresql_where=text(FORGOTTEN),
             sqlite_where=text(FORGOTTEN),
+        ),
+        # For upkeep, too: which spaces have anything that might heal.
+        Index(
+            "ix_invoice_sync_failed",
+            "space_id",
+            postgresql_where=text(FAILED),
+            sqlite_where=text(FAILED),
         ),
         Index(
             "ix_invoice_sync_due",

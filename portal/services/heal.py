@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from sqlalchemy import Text, cast, exists, func, or_, select
+from sqlalchemy import Text, cast, exists, func, literal_column, or_, select
 
 from portal.cobot.records import Line
 from portal.core import core
@@ -222,7 +222,7 @@ def send_all_spaces_to_heal(now: datetime) -> None:
     """Queue healing for the spaces whose chart is old enough and that have something to heal."""
     waits = exists().where(
         InvoiceSync.space_id == Space.id,
-        InvoiceSync.state == State.FAILED,
+        InvoiceSync.state == literal_column(f"'{State.FAILED}'"),  # as the index of just these says
         InvoiceSync.cause_code.in_(HEALED_BY_CHART),
     )
     ids = db.session.scalars(

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from flask import Flask
 
 from portal.core import core
 from portal.database import db, utcnow
@@ -25,6 +26,7 @@ from tests.services.conftest import (
     work,
 )
 from tests.services.looking import connected, drain_all, ended, generated
+from tests.services.test_cost import statements
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
 MEETING = {"number": "4401", "name": "Meeting", "types": ["REVENUE"], "rules": {"1": [0, 7, 19]}}
@@ -225,3 +227,17 @@ def rows_of(ids: list[int] | None) -> list[object]:
     found = list(db.session.scalars(query))
     db.session.commit()
     return found
+
+
+def test_who_may_heal_is_found_without_a_look_at_what_is_done(core_app: Flask) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("how PostgreSQL plans depends on the size of the table")
+    with statements() as said:
+        heal.send_all_spaces_to_heal(utcnow())
+    [asked] = [one for one in said if "invoice_sync" in one]
+    with db.engine.connect() as connection:
+        values = (1,) * asked.count("?")
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", values).all()
+    used = [step[3] for step in plan if "invoice_sync" in step[3]]
+    assert used
+    assert all("ix_invoice_sync_failed" in step for step in used)
