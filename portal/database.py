@@ -108,7 +108,7 @@ def stands(connection: Connection) -> bool:
     """Say whether a connection to PostgreSQL still stands: one empty question, without a statement
     made for it."""
     driver = connection.connection.driver_connection
-    return driver is not None and rowsecurity.is_answered(driver, "")
+    return driver is not None and rowsecurity.refusal_of(driver, "") is None
 
 
 def _begin_early(connection: Any, record: Any, _fairy: object) -> None:

@@ -111,18 +111,21 @@ def begin_early(connection: Any, record: Any, reach: Reach | None) -> None:
             f"; SELECT set_config('app.space_id', {_literal(_ids(reach))}, true),"
             f" set_config('app.all_spaces', {_literal(reach.reason or '')}, true)"
         )
-    if not is_answered(connection, sql):
-        raise InvalidatePoolError
+    if (refusal := refusal_of(connection, sql)) is not None:
+        raise InvalidatePoolError(refusal)
     if reach is not None:
         record.info[BEGUN] = reach
 
 
-def is_answered(connection: Any, sql: str) -> bool:
-    """Send a text as it is, without a cursor; say whether it was answered without an error."""
+def refusal_of(connection: Any, sql: str) -> str | None:
+    """Send a text as it is, without a cursor; return what is wrong, None where it was answered."""
     try:
-        return connection.pgconn.exec_(sql.encode()).status in _GOOD
-    except psycopg.Error:
-        return False
+        answer = connection.pgconn.exec_(sql.encode())
+    except psycopg.Error as err:
+        return str(err)
+    if answer.status in _GOOD:
+        return None
+    return str(answer.error_message.decode(errors="replace"))
 
 
 def _ids(reach: Reach) -> str:

@@ -31,14 +31,13 @@ LOOK_AGAIN_EVENTS = {"updated_invoice", "requested_e_invoice", "wrote_off_invoic
 MOST_REMEMBERED = 20_000
 """Spaces whose hooks came to this process; they are some hundred bytes each."""
 
+_NOW = bindparam("now", type_=SPACES.c.wake_at.type)
 _OF_SPACE = update(SPACES).where(SPACES.c.id == bindparam("space"))
 _ALARM = _OF_SPACE.where(
     SPACES.c.hook_digest == bindparam("key"), SPACES.c.connected_at.is_not(None)
-).values(
-    wake_at=case((SPACES.c.wake_at <= bindparam("now"), SPACES.c.wake_at), else_=bindparam("now"))
-)
+).values(wake_at=case((SPACES.c.wake_at <= _NOW, SPACES.c.wake_at), else_=_NOW))
 _COUNT_REJECTED = _OF_SPACE.values(
-    hook_rejected_at=bindparam("now"),
+    hook_rejected_at=_NOW,
     hook_rejected_reason=bindparam("reason"),
     hook_rejected_count=SPACES.c.hook_rejected_count + 1,
 )
@@ -101,6 +100,7 @@ class _Kept:
     """A delivery that stands in the inbox."""
 
     space_id: int
+    subdomain: str
     remote_id: str
 
 
@@ -114,7 +114,7 @@ def _keep_in_a_burst(delivery: _Delivery) -> _Kept | None:
         return None
     space_id, subdomain = known
     try:
-        kept = _Kept(space_id, delivery.remote_id(subdomain))
+        kept = _Kept(space_id, subdomain, delivery.remote_id(subdomain))
     except BadHook:
         return None
     with in_space(space_id), db.engine.begin() as connection:
@@ -132,7 +132,7 @@ def _keep(delivery: _Delivery) -> _Kept | int:
             return 410
         with in_space(space.id):
             try:
-                kept = _Kept(space.id, delivery.remote_id(space.subdomain))
+                kept = _Kept(space.id, space.subdomain, delivery.remote_id(space.subdomain))
             except BadHook as err:
                 why = {"space": space.id, "now": now, "reason": err.reason_code}
                 connection.execute(_COUNT_REJECTED, why)
@@ -141,9 +141,10 @@ def _keep(delivery: _Delivery) -> _Kept | int:
             # The space first, as everywhere: writers that lock in opposite order block each other.
             # It stays awake and connected until this is kept.
             mine = {"space": space.id, "key": delivery.key, "now": now}
-            is_awake = connection.execute(_ALARM, mine).rowcount
-            if not (is_awake and _insert_while_awake(connection, delivery, kept, now)):
+            if not connection.execute(_ALARM, mine).rowcount:
                 return 410  # disconnected in between
+            if not _insert_while_awake(connection, delivery, kept, now):
+                return 503  # renamed in between: it comes again, and is looked up anew
     remembered = core().hook_spaces
     if len(remembered) >= MOST_REMEMBERED:
         remembered.clear()
@@ -154,13 +155,14 @@ def _keep(delivery: _Delivery) -> _Kept | int:
 def _insert_while_awake(
     connection: Connection, delivery: _Delivery, kept: _Kept, now: datetime
 ) -> bool:
-    """Keep a delivery provided that the space is connected, has this secret, and its alarm went
-    off; False where it is not so."""
+    """Keep a delivery provided that the space is connected, has this name and secret, and its alarm
+    went off; False where it is not so."""
     insert = _insert(connection.dialect.name, opens_again=delivery.event in LOOK_AGAIN_EVENTS)
     inserted = connection.execute(
         insert,
         {
             "space": kept.space_id,
+            "subdomain": kept.subdomain,
             "key": delivery.key,
             "its_event": delivery.event,
             "its_id": kept.remote_id,
@@ -175,21 +177,21 @@ def _insert_while_awake(
 def _insert(dialect: str, *, opens_again: bool) -> Executable:
     """Return the statement that keeps a delivery, made once: a repeat is counted in its row."""
     events = table_of(InboxEvent)
-    now = bindparam("now", type_=events.c.first_seen_at.type)
     values = {
         "space_id": SPACES.c.id,
         "event": bindparam("its_event", type_=events.c.event.type),
         "remote_id": bindparam("its_id", type_=events.c.remote_id.type),
         "seen_count": literal(1),
-        "first_seen_at": now,
-        "last_seen_at": now,
+        "first_seen_at": _NOW,
+        "last_seen_at": _NOW,
         "request_id": bindparam("its_request", type_=events.c.request_id.type),
     }
     awake = select(*values.values()).where(
         SPACES.c.id == bindparam("space"),
+        SPACES.c.subdomain == bindparam("subdomain"),
         SPACES.c.hook_digest == bindparam("key"),
         SPACES.c.connected_at.is_not(None),
-        SPACES.c.wake_at <= now,
+        SPACES.c.wake_at <= _NOW,
     )
     insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(events)
     change = {

@@ -86,6 +86,14 @@ def test_a_space_that_was_renamed_is_known_by_its_new_name(remote: Remote, alpha
     assert announce(alpha, "created_invoice", "inv-2") == 202
     assert announce(alpha, "created_invoice", "inv-3") == 202
     assert kept(alpha) == ["inv-1", "inv-2", "inv-3"]
+    change(alpha, subdomain="nochmal anders")
+    secret = vault.get(alpha, "hook_secret")
+    assert secret is not None
+    db.session.commit()
+    before = core().config.cobot_space_url.format(subdomain="anders")
+    body = f'{{"url": "{before}/api/invoices/inv-4"}}'.encode()
+    status = webhooks.receive(secret, "created_invoice", body=body, content_type="application/json")
+    assert status == 400, "its old name is nobody's"
 
 
 def test_a_body_of_another_space_is_refused_by_a_known_address_too(
