@@ -13,7 +13,7 @@ from portal.database import db
 from portal.errors import BudgetExhausted, PermanentError, TemporaryError
 from portal.models import Space
 from portal.services import budgets, calls, patience, stopping, vault
-from portal.services.patience import Patience
+from portal.services.patience import Patience, patiently
 from portal.sevdesk.client import SevdeskClient
 from portal.transport import Call, Hooks
 
@@ -26,19 +26,19 @@ class Remotes:
     sevdesk: SevdeskClient
 
 
-def remotes_of(space: Space, waits: Patience = patience.none) -> Remotes:
+def remotes_of(space: Space, waits: Patience = patience.NONE) -> Remotes:
     """Return both clients of a connected space. Raises SealBroken when its tokens do not open."""
     return Remotes(cobot=cobot_of(space, waits), sevdesk=sevdesk_of(space, waits))
 
 
-def cobot_of(space: Space, waits: Patience = patience.none) -> CobotClient:
+def cobot_of(space: Space, waits: Patience = patience.NONE) -> CobotClient:
     token = vault.get(space, "cobot_token")
     if token is None:
         raise PermanentError("the space has no Cobot token", remote="cobot")
     return cobot_with(token, subdomain=space.subdomain, user_id=space.cobot_user_id, waits=waits)
 
 
-def sevdesk_of(space: Space, waits: Patience = patience.none) -> SevdeskClient:
+def sevdesk_of(space: Space, waits: Patience = patience.NONE) -> SevdeskClient:
     token = vault.get(space, "sevdesk_token")
     if token is None:
         raise PermanentError("the space has no sevdesk token", remote="sevdesk")
@@ -50,7 +50,7 @@ def cobot_with(
     *,
     subdomain: str | None = None,
     user_id: str | None = None,
-    waits: Patience = patience.none,
+    waits: Patience = patience.NONE,
 ) -> CobotClient:
     """Return a client for a token at hand; Cobot counts calls per user, else per token."""
     config = core().config
@@ -63,7 +63,7 @@ def cobot_with(
     )
 
 
-def sevdesk_with(token: str, waits: Patience = patience.none) -> SevdeskClient:
+def sevdesk_with(token: str, waits: Patience = patience.NONE) -> SevdeskClient:
     """Return a client for a token at hand; `waits` says how long for our own budget of calls."""
     return SevdeskClient(
         core().config.sevdesk_api_url,
@@ -95,12 +95,8 @@ def _hooks(owner: str, waits: Patience, *, per_endpoint: bool) -> Hooks:
         is_cobot = call.remote == "cobot"
         limit = budgets.cobot_limit(call.endpoint) if is_cobot else budgets.sevdesk_limit()
         key = f"{owner}|{call.endpoint}" if per_endpoint else owner
-        while True:
-            try:
-                return budgets.take(key, limit)
-            except BudgetExhausted as err:
-                if not waits(err.retry_after_seconds or 0):
-                    raise
+        may_wait = waits.before_writes or call.method == "GET"
+        patiently(waits if may_wait else patience.NONE, lambda: budgets.take(key, limit))
 
     def after(call: Call, status_code: int | None, seconds: float) -> None:
         core().counters.add("portal_remote_calls", call.remote, str(status_code or "none"))

@@ -74,7 +74,7 @@ def drain(
     *,
     seconds: float = DRAIN_SECONDS,
     only_urgent: bool = False,
-    waits: Patience = patience.none,
+    waits: Patience = patience.NONE,
 ) -> bool:
     """Work in one space for so many seconds at the most; return whether more is due at once.
 
@@ -131,7 +131,7 @@ def _work_through(
     if not pauses.may_work(space):
         return space.probe_at
     try:
-        work = Work(space, clients.remotes_of(space, waits), lock)
+        work = Work(space, clients.remotes_of(space, waits), lock, waits)
     except SealBroken:
         pauses.pause(space, "token_unreadable")
         return space.probe_at

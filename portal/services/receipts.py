@@ -23,7 +23,7 @@ from portal.services import activities, charts, looks, pauses, record, space_row
 from portal.services.edges import Edge
 from portal.services.locks import LockLost
 from portal.services.rows import fail, forget_cause, note_row
-from portal.services.work import Parked, Work
+from portal.services.work import Parked, Uploaded, Work
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
 from portal.sync.plans import EXPENSE, VoucherPlan
@@ -67,7 +67,22 @@ def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> b
     once more, and nothing refers to the first file.
     """
     if row.step == Step.UPLOADED and row.filename:
+        work.wait_to_write()
         return True
+    if parked.uploaded is None and not _upload(work, row, plan, parked):
+        return False
+    work.wait_to_write()  # the receipt itself, while nothing is changed yet
+    assert parked.uploaded is not None
+    uploaded, parked.uploaded = parked.uploaded, None
+    row.filename = uploaded.filename
+    row.pdf_sha256 = uploaded.sha256
+    row.step = Step.UPLOADED
+    space_row.write(row.space_id, ahead=2)  # this line and the one before the sending
+    note_row(row, "uploaded", "done", bytes=uploaded.size, sha256=uploaded.sha256)
+    return True
+
+
+def _upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> bool:
     try:
         pdf = parked.pdf or work.remotes.cobot.invoice_pdf(row.cobot_invoice_id)
     except (NotFound, UnusableAnswer) as err:
@@ -84,14 +99,10 @@ def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> b
         work.commit(Edge.LATER)
         return False
     parked.pdf = pdf
-    sha256 = hashlib.sha256(pdf).hexdigest()
+    work.wait_to_write()
     filename = work.remotes.sevdesk.upload(pdf, f"{_file_name(plan.number)}.pdf")
+    parked.uploaded = Uploaded(filename, hashlib.sha256(pdf).hexdigest(), len(pdf))
     parked.pdf = None
-    row.filename = filename
-    row.pdf_sha256 = sha256
-    row.step = Step.UPLOADED
-    space_row.write(row.space_id, ahead=2)  # this line and the one before the sending
-    note_row(row, "uploaded", "done", bytes=len(pdf), sha256=sha256)
     return True
 
 
@@ -241,11 +252,13 @@ def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> 
     """Tag the receipt; then the invoice is done. Only what is missing is tried again."""
     assert row.sevdesk_voucher_id is not None
     if not row.has_import_tag:
+        work.wait_to_write()
         work.remotes.sevdesk.tag(row.sevdesk_voucher_id, IMPORT_TAG)
         row.has_import_tag = True
         if row.is_mismatch:
             work.commit(Edge.IMPORT_TAGGED)
     if row.is_mismatch and not row.has_mismatch_tag:
+        work.wait_to_write()
         work.remotes.sevdesk.tag(row.sevdesk_voucher_id, MISMATCH_TAG)
         row.has_mismatch_tag = True
     row.step = Step.TAGGED

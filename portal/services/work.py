@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import bindparam, select
 
 from portal.cobot.records import Invoice
 from portal.core import core
-from portal.database import db, utcnow
+from portal.database import db, table_of, utcnow
 from portal.errors import (
     BudgetExhausted,
     Forbidden,
@@ -22,10 +23,11 @@ from portal.errors import (
     UnusableAnswer,
 )
 from portal.models import InvoiceSync, MemberSync, Space, State
-from portal.services import budgets, clients, pauses, record, space_row
+from portal.services import budgets, clients, patience, pauses, record, space_row
 from portal.services.clients import Remotes
 from portal.services.edges import BEFORE_A_WRITE, Edge
 from portal.services.locks import Lock
+from portal.services.patience import Patience, patiently
 from portal.services.rows import (
     backoff_seconds,
     fail,
@@ -50,12 +52,27 @@ TAG_TRIES = 5
 harm, and a mismatch is found in sevdesk by nothing else."""
 
 
+_SPACES = table_of(Space)
+_AS_IT_IS = select(_SPACES.c.connected_at, _SPACES.c.paused_at, _SPACES.c.sevdesk_token_key).where(
+    _SPACES.c.id == bindparam("space")
+)
+
+
 class LeaveSpace(PortalError):
     """Nothing more can be done in this space before `until`."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__(until.isoformat())
         self.until = until
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A PDF that sevdesk has, under the name that it gave."""
+
+    filename: str
+    sha256: str
+    size: int
 
 
 @dataclass
@@ -71,6 +88,8 @@ class Parked:
     """The token that sevdesk was asked with: another one may open another sevdesk."""
     contact: tuple[str | None, Cause | None] | None = None
     pdf: bytes | None = None
+    uploaded: Uploaded | None = None
+    """What was uploaded and stands in no row yet."""
     has_looked: bool = False
     """That sevdesk holds no receipt of it, asked since `read_at`; no write was begun since."""
 
@@ -86,6 +105,7 @@ class Work:
     space: Space
     remotes: Remotes
     lock: Lock
+    waits: Patience = patience.NONE
     failures: int = 0
     """Passing faults one after the other."""
     failed: list[InvoiceSync | MemberSync] = field(default_factory=list)
@@ -169,6 +189,21 @@ class Work:
     def need_sevdesk_calls(self, calls: int) -> None:
         """Go on only when so many calls to sevdesk are free. Raises BudgetExhausted."""
         budgets.need(f"sevdesk|{self.space.sevdesk_token_key}", budgets.sevdesk_limit(), calls)
+
+    def wait_to_write(self) -> None:
+        """Wait, where this worker may, until sevdesk may be called once more, without taking that
+        call: a write itself never waits, since all that allows it is looked at right before it.
+
+        Raises BudgetExhausted, and LeaveSpace when the space did not stay as it was meanwhile.
+        """
+        key, limit = f"sevdesk|{self.space.sevdesk_token_key}", budgets.sevdesk_limit()
+        if not patiently(self.waits, lambda: budgets.need(key, limit, 1)):
+            return
+        now = db.session.execute(_AS_IT_IS, {"space": self.space.id}).one()
+        db.session.commit()
+        is_open = now.connected_at is not None and now.paused_at is None
+        if not is_open or now.sevdesk_token_key != self.token_key:
+            raise LeaveSpace(utcnow())
 
     def leave_if_refused(self) -> None:
         """Leave the space when sevdesk refused too often. Raises LeaveSpace."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import Flask
+import time_machine
+from flask import Flask, current_app
+from sqlalchemy import select, update
 
 from jobs.drain import drain_space
 from portal.core import core
+from portal.database import db, utcnow
 from portal.jobqueue import DRAIN, JobQueue
-from portal.models import Space, State
-from portal.services import budgets, patience, stopping
-from tests.services.conftest import Remote, announce, id_of, line, row_of
+from portal.models import InvoiceSync, Lease, Space, State
+from portal.services import budgets, connection, patience, stopping
+from portal.services.drain import drain
+from tests.conftest import as_owner
+from tests.services.conftest import Remote, admin_named, announce, id_of, line, row_of
 from tests.services.test_space import XYZ
 
 
@@ -50,27 +57,28 @@ def _nobody_waits_nobody_ends(core_app: Flask) -> Iterator[None]:
 
 def test_a_worker_with_nothing_else_to_do_waits_a_moment(core_app: Flask, clock: Clock) -> None:
     waits = patience.of_an_idle_worker(DRAIN)
-    assert waits(0.7)
+    assert waits.wait(0.7, 0)
     assert clock.now == pytest.approx(1_000.7)
-    assert waits(0.7), "each wait is one of its own"
+    assert waits.wait(0.3, 0.7)
+    assert not waits.wait(0.1, 1.0), "a moment for one call, however often another one was faster"
 
 
 def test_a_worker_does_not_wait_for_a_budget_of_minutes(core_app: Flask, clock: Clock) -> None:
-    assert not patience.of_an_idle_worker(DRAIN)(1.1)
+    assert not patience.of_an_idle_worker(DRAIN).wait(1.1, 0)
     assert clock.now == 1_000.0
 
 
 def test_a_worker_makes_room_at_once_for_another_space(core_app: Flask, clock: Clock) -> None:
     waits = patience.of_an_idle_worker(DRAIN)
     clock.at_each_sleep = lambda: core().queue.wake(77) and None
-    assert not waits(1.0)
+    assert not waits.wait(1.0, 0)
     assert clock.now < 1_000.1
-    assert not waits(1.0), "nor does it begin to wait"
+    assert not waits.wait(1.0, 0), "nor does it begin to wait"
 
 
 def test_a_worker_that_is_to_end_does_not_wait(core_app: Flask, clock: Clock) -> None:
     clock.at_each_sleep = stopping.requested.set
-    assert not patience.of_an_idle_worker(DRAIN)(1.0)
+    assert not patience.of_an_idle_worker(DRAIN).wait(1.0, 0)
     assert clock.now < 1_000.1
 
 
@@ -79,15 +87,139 @@ def test_without_the_queue_nobody_knows_who_waits_so_nobody_stays(
 ) -> None:
     away = JobQueue("unix:///nowhere.sock")
     object.__setattr__(core(), "queue", away)
-    assert not patience.of_an_idle_worker(DRAIN)(1.0)
+    assert not patience.of_an_idle_worker(DRAIN).wait(1.0, 0)
     assert clock.now == 1_000.0
 
 
 def test_a_person_waits_so_long_in_all(clock: Clock) -> None:
     waits = patience.of_a_person(2.0)
-    assert waits(1.5)
-    assert not waits(0.6)
-    assert waits(0.5)
+    assert waits.wait(1.5, 0)
+    assert not waits.wait(0.6, 0)
+    assert waits.wait(0.5, 0)
+
+
+@pytest.fixture
+def passing(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """A clock by which budgets go as well."""
+    with time_machine.travel(datetime.now(UTC)) as traveller:
+
+        def sleep(seconds: float) -> None:
+            traveller.shift(seconds)
+            clock.sleep(seconds)
+
+        monkeypatch.setattr(patience.time, "sleep", sleep)
+        yield clock
+
+
+def elsewhere(act: Callable[[], Any]) -> Any:
+    """Do something as another process would, with a session of its own."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    said = []
+
+    def run() -> None:
+        with app.app_context():
+            said.append(act())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return said[0]
+
+
+def state() -> str:
+    """Return how far the only invoice is, as others see it."""
+    return str(elsewhere(lambda: db.session.scalar(select(InvoiceSync.state))))
+
+
+# By five a second the receipt itself is what has to wait, by two its tag: each is the next call
+# after accounts, cost centre, contact, look and PDF, or after the receipt.
+RECEIPT_WAITS = {"sevdesk_calls_per_second": 5}
+TAG_WAITS = {"sevdesk_calls_per_second": 2}
+
+
+@pytest.mark.parametrize("settings", [RECEIPT_WAITS, TAG_WAITS])
+def test_nothing_waits_between_the_permission_to_send_and_the_sending(
+    remote: Remote, alpha: Space, passing: Clock, settings: dict[str, object]
+) -> None:
+    waited: list[tuple[str, int]] = []
+    passing.at_each_sleep = lambda: waited.append((state(), len(remote.sevdesk()["vouchers"])))
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    before = remote.mark()
+    announce(alpha, "created_invoice", id_of(made))
+    core().queue.redis.flushall()
+    drain_space(alpha.id, DRAIN)
+    assert row_of(made).state == State.SYNCED
+    assert waited
+    assert ("sending", 0) not in waited
+    calls = remote.calls(before)
+    assert len(calls) == len(set(calls))
+
+
+@pytest.mark.parametrize(("settings", "receipts"), [(RECEIPT_WAITS, 0), (TAG_WAITS, 1)])
+def test_a_space_that_is_left_during_the_wait_is_written_to_no_more(
+    remote: Remote,
+    alpha: Space,
+    passing: Clock,
+    settings: dict[str, object],
+    receipts: int,
+) -> None:
+    left: list[int] = []
+
+    def leave() -> None:
+        has_pdf = any("upload" in call for call in remote.calls(before))
+        if not left and has_pdf and len(remote.sevdesk()["vouchers"]) == receipts:
+            left.append(remote.mark())
+            elsewhere(disconnect)
+
+    def disconnect() -> None:
+        space = db.session.get_one(Space, space_id)
+        connection.disconnect(space, admin=admin_named("owner"))
+
+    space_id, before = alpha.id, remote.mark()
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    core().queue.redis.flushall()
+    passing.at_each_sleep = leave
+    drain_space(space_id, DRAIN)
+    assert left
+    assert [one for one in remote.calls(left[0]) if one.startswith("sevdesk POST")] == []
+    assert len(remote.sevdesk()["vouchers"]) == receipts
+
+
+@pytest.mark.parametrize("settings", [RECEIPT_WAITS])
+def test_a_worker_that_loses_its_lock_during_the_wait_books_nothing(
+    remote: Remote, alpha: Space, passing: Clock, settings: dict[str, object]
+) -> None:
+    taken: list[bool] = []
+    at_once = patience.Patience(lambda asked, _waited: patience.time.sleep(asked) is None)
+
+    def take_over() -> None:
+        if not taken:
+            taken.append(True)
+            elsewhere(by_another)
+
+    def by_another() -> None:
+        if db.engine.dialect.name == "postgresql":
+            as_owner(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
+                " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+            )
+        else:
+            db.session.execute(update(Lease).values(owner=None, expires_at=None))
+            db.session.commit()
+        db.session.execute(update(InvoiceSync).values(next_try_at=utcnow()))
+        db.session.commit()
+        drain(space_id, waits=at_once)
+
+    space_id = alpha.id
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(alpha, "created_invoice", id_of(made))
+    core().queue.redis.flushall()
+    passing.at_each_sleep = take_over
+    drain_space(space_id, DRAIN)
+    assert taken
+    assert len(remote.sevdesk()["vouchers"]) == 1
+    assert row_of(made).state == State.SYNCED
 
 
 @pytest.mark.parametrize("settings", [{"sevdesk_calls_per_second": 3}])
