@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask, current_app
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from jobs.drain import drain_space
 from portal.core import core
 from portal.database import db, utcnow
 from portal.jobqueue import DRAIN, JobQueue
-from portal.models import InvoiceSync, Lease, Space, State
+from portal.models import Budget, InvoiceSync, Lease, Space, State
 from portal.services import budgets, connection, patience, stopping
 from portal.services.drain import drain
 from tests.conftest import as_owner
@@ -99,9 +99,11 @@ def test_a_person_waits_so_long_in_all(clock: Clock) -> None:
 
 
 @pytest.fixture
-def passing(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    """A clock by which budgets go as well."""
-    with time_machine.travel(datetime.now(UTC)) as traveller:
+def passing(alpha: Space, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """A clock by which budgets go as well; they are whole, however long connecting took."""
+    db.session.execute(delete(Budget))
+    db.session.commit()
+    with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
 
         def sleep(seconds: float) -> None:
             traveller.shift(seconds)
