@@ -79,8 +79,7 @@ def drain(
     """Work in one space for so many seconds at the most; return whether more is due at once.
 
     With `only_urgent` just what a person waits for is done. `waits` says how long it stays for our
-    own budget of calls. Safe to run twice: the second one finds
-    the lock taken and leaves.
+    own budget of calls. Safe to run twice: the second one finds the lock taken and leaves.
     """
     with space_lock(space_id) as lock:
         if lock is None:

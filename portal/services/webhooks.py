@@ -96,15 +96,15 @@ class _Delivery:
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """A delivery that stands in the inbox."""
+class _Message:
+    """What a delivery tells: of which space, and about what."""
 
     space_id: int
     subdomain: str
     remote_id: str
 
 
-def _keep_in_a_burst(delivery: _Delivery) -> _Kept | None:
+def _keep_in_a_burst(delivery: _Delivery) -> _Message | None:
     """Keep a delivery of a space that is known here and awake, in one statement.
 
     None where anything is not as it was: then nothing was done, and `_keep` finds out what.
@@ -114,14 +114,15 @@ def _keep_in_a_burst(delivery: _Delivery) -> _Kept | None:
         return None
     space_id, subdomain = known
     try:
-        kept = _Kept(space_id, subdomain, delivery.remote_id(subdomain))
+        message = _Message(space_id, subdomain, delivery.remote_id(subdomain))
     except BadHook:
         return None
     with in_space(space_id), db.engine.begin() as connection:
-        return kept if _insert_while_awake(connection, delivery, kept, utcnow()) else None
+        is_kept = _insert_while_awake(connection, delivery, message, utcnow())
+    return message if is_kept else None
 
 
-def _keep(delivery: _Delivery) -> _Kept | int:
+def _keep(delivery: _Delivery) -> _Message | int:
     """Find the space, wake it, and keep the delivery; return the status where it is not kept."""
     now = utcnow()
     with db.engine.begin() as connection:
@@ -132,7 +133,7 @@ def _keep(delivery: _Delivery) -> _Kept | int:
             return 410
         with in_space(space.id):
             try:
-                kept = _Kept(space.id, space.subdomain, delivery.remote_id(space.subdomain))
+                message = _Message(space.id, space.subdomain, delivery.remote_id(space.subdomain))
             except BadHook as err:
                 why = {"space": space.id, "now": now, "reason": err.reason_code}
                 connection.execute(_COUNT_REJECTED, why)
@@ -143,17 +144,17 @@ def _keep(delivery: _Delivery) -> _Kept | int:
             mine = {"space": space.id, "key": delivery.key, "now": now}
             if not connection.execute(_ALARM, mine).rowcount:
                 return 410  # disconnected in between
-            if not _insert_while_awake(connection, delivery, kept, now):
+            if not _insert_while_awake(connection, delivery, message, now):
                 return 503  # renamed in between: it comes again, and is looked up anew
     remembered = core().hook_spaces
     if len(remembered) >= MOST_REMEMBERED:
         remembered.clear()
     remembered[delivery.key] = (space.id, space.subdomain)
-    return kept
+    return message
 
 
 def _insert_while_awake(
-    connection: Connection, delivery: _Delivery, kept: _Kept, now: datetime
+    connection: Connection, delivery: _Delivery, message: _Message, now: datetime
 ) -> bool:
     """Keep a delivery provided that the space is connected, has this name and secret, and its alarm
     went off; False where it is not so."""
@@ -161,11 +162,11 @@ def _insert_while_awake(
     inserted = connection.execute(
         insert,
         {
-            "space": kept.space_id,
-            "subdomain": kept.subdomain,
+            "space": message.space_id,
+            "subdomain": message.subdomain,
             "key": delivery.key,
             "its_event": delivery.event,
-            "its_id": kept.remote_id,
+            "its_id": message.remote_id,
             "now": now,
             "its_request": request_id(),
         },

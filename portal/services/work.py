@@ -196,8 +196,7 @@ class Work:
 
         Raises BudgetExhausted, and LeaveSpace when the space did not stay as it was meanwhile.
         """
-        key, limit = f"sevdesk|{self.space.sevdesk_token_key}", budgets.sevdesk_limit()
-        if not patiently(self.waits, lambda: budgets.need(key, limit, 1)):
+        if not patiently(self.waits, lambda: self.need_sevdesk_calls(1)):
             return
         now = db.session.execute(_AS_IT_IS, {"space": self.space.id}).one()
         db.session.commit()

@@ -16,7 +16,7 @@ from flask import Flask
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request, Response
 
 from portal.cobot.webhooks import EVENTS
@@ -70,8 +70,6 @@ def _answer(request: Request, secret: str, event: str) -> Response:
     with tracing(request_id=request_id):
         try:
             status = _receive(request, secret, event)
-        except MethodNotAllowed:
-            status, headers["Allow"] = 405, METHOD
         except ClientDisconnected:
             status = 400
         except Exception:
@@ -79,6 +77,8 @@ def _answer(request: Request, secret: str, event: str) -> Response:
             counters.add("portal_faults", "hook")
             log.exception("hook failed", event_name=event)
             status = 500
+    if status == 405:
+        headers["Allow"] = METHOD
     counters.add("portal_hooks", event if event in EVENTS else "other", str(status))
     response = Response(status=status, headers=headers)
     # After the answer is gone: nobody waits for it.
@@ -93,7 +93,7 @@ def _receive(request: Request, secret: str, event: str) -> int:
     is one burst, and ten refusals switch a subscription off.
     """
     if request.method != METHOD:
-        raise MethodNotAllowed
+        return 405
     sender = request.remote_addr or ""
     if not _window.test(GUESSES, sender):
         status = webhooks.look_up(secret)

@@ -30,6 +30,16 @@ def kept(space: Space) -> list[str]:
     return found
 
 
+def naming(space: Space, subdomain: str) -> int:
+    """Deliver a hook to the space's address that names an invoice of this subdomain."""
+    secret = vault.get(space, "hook_secret")
+    assert secret is not None
+    db.session.commit()
+    base = core().config.cobot_space_url.format(subdomain=subdomain)
+    body = f'{{"url": "{base}/api/invoices/inv-9"}}'.encode()
+    return webhooks.receive(secret, "created_invoice", body=body, content_type="application/json")
+
+
 def change(space: Space, **values: Any) -> None:
     db.session.execute(update(Space).where(Space.id == space.id).values(**values))
     db.session.commit()
@@ -87,26 +97,14 @@ def test_a_space_that_was_renamed_is_known_by_its_new_name(remote: Remote, alpha
     assert announce(alpha, "created_invoice", "inv-3") == 202
     assert kept(alpha) == ["inv-1", "inv-2", "inv-3"]
     change(alpha, subdomain="nochmal anders")
-    secret = vault.get(alpha, "hook_secret")
-    assert secret is not None
-    db.session.commit()
-    before = core().config.cobot_space_url.format(subdomain="anders")
-    body = f'{{"url": "{before}/api/invoices/inv-4"}}'.encode()
-    status = webhooks.receive(secret, "created_invoice", body=body, content_type="application/json")
-    assert status == 400, "its old name is nobody's"
+    assert naming(alpha, "anders") == 400, "its old name is nobody's"
 
 
 def test_a_body_of_another_space_is_refused_by_a_known_address_too(
     remote: Remote, alpha: Space
 ) -> None:
     assert announce(alpha, "created_invoice", "inv-1") == 202
-    secret = vault.get(alpha, "hook_secret")
-    assert secret is not None
-    db.session.commit()
-    base = core().config.cobot_space_url.format(subdomain="foreign")
-    body = f'{{"url": "{base}/api/invoices/inv-2"}}'.encode()
-    status = webhooks.receive(secret, "created_invoice", body=body, content_type="application/json")
-    assert status == 400
+    assert naming(alpha, "foreign") == 400
     db.session.refresh(alpha)
     assert alpha.hook_rejected_count == 1
     db.session.commit()

@@ -21,7 +21,7 @@ from portal.models import Budget, InvoiceSync, Lease, Space, State
 from portal.services import budgets, connection, patience, stopping
 from portal.services.drain import drain
 from tests.conftest import as_owner
-from tests.services.conftest import Remote, admin_named, announce, id_of, line, row_of
+from tests.services.conftest import Json, Remote, admin_named, announce, id_of, line, row_of
 from tests.services.test_space import XYZ
 
 
@@ -133,6 +133,14 @@ def state() -> str:
     return str(elsewhere(lambda: db.session.scalar(select(InvoiceSync.state))))
 
 
+def announced(remote: Remote, space: Space) -> Json:
+    """Have a new invoice announced, and nobody else in the queue."""
+    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
+    announce(space, "created_invoice", id_of(made))
+    core().queue.redis.flushall()
+    return made
+
+
 # By five a second the receipt itself is what has to wait, by two its tag: each is the next call
 # after accounts, cost centre, contact, look and PDF, or after the receipt.
 RECEIPT_WAITS = {"sevdesk_calls_per_second": 5}
@@ -145,10 +153,8 @@ def test_nothing_waits_between_the_permission_to_send_and_the_sending(
 ) -> None:
     waited: list[tuple[str, int]] = []
     passing.at_each_sleep = lambda: waited.append((state(), len(remote.sevdesk()["vouchers"])))
-    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
     before = remote.mark()
-    announce(alpha, "created_invoice", id_of(made))
-    core().queue.redis.flushall()
+    made = announced(remote, alpha)
     drain_space(alpha.id, DRAIN)
     assert row_of(made).state == State.SYNCED
     assert waited
@@ -178,9 +184,7 @@ def test_a_space_that_is_left_during_the_wait_is_written_to_no_more(
         connection.disconnect(space, admin=admin_named("owner"))
 
     space_id, before = alpha.id, remote.mark()
-    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
-    announce(alpha, "created_invoice", id_of(made))
-    core().queue.redis.flushall()
+    announced(remote, alpha)
     passing.at_each_sleep = leave
     drain_space(space_id, DRAIN)
     assert left
@@ -214,9 +218,7 @@ def test_a_worker_that_loses_its_lock_during_the_wait_books_nothing(
         drain(space_id, waits=at_once)
 
     space_id = alpha.id
-    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
-    announce(alpha, "created_invoice", id_of(made))
-    core().queue.redis.flushall()
+    made = announced(remote, alpha)
     passing.at_each_sleep = take_over
     drain_space(space_id, DRAIN)
     assert taken
@@ -228,10 +230,8 @@ def test_a_worker_that_loses_its_lock_during_the_wait_books_nothing(
 def test_an_idle_worker_books_an_invoice_in_one_go_and_within_the_budget(
     remote: Remote, alpha: Space, settings: dict[str, object]
 ) -> None:
-    made = remote.invoice("alpha", items=[line()], debitor=XYZ)
     before = remote.mark()
-    announce(alpha, "created_invoice", id_of(made))
-    core().queue.redis.flushall()
+    made = announced(remote, alpha)
     drain_space(alpha.id, DRAIN)
     assert row_of(made).state == State.SYNCED
     calls = remote.calls(before)
