@@ -69,14 +69,14 @@ def patiently(waits: Patience, ask: Callable[[], None]) -> bool:
 
     Raises BudgetExhausted.
     """
-    began = time.monotonic()
-    has_waited = False
+    waited = 0.0
     while True:
         try:
             ask()
         except BudgetExhausted as err:
-            if not waits.wait(err.retry_after_seconds or 0, time.monotonic() - began):
+            asked = err.retry_after_seconds or 0
+            if not waits.wait(asked, waited):
                 raise
-            has_waited = True
+            waited += asked
         else:
-            return has_waited
+            return waited > 0

@@ -16,6 +16,7 @@ from sqlalchemy import delete, select, update
 from jobs.drain import drain_space
 from portal.core import core
 from portal.database import db, utcnow
+from portal.errors import BudgetExhausted
 from portal.jobqueue import DRAIN, JobQueue
 from portal.models import Budget, InvoiceSync, Lease, Space, State
 from portal.services import budgets, connection, patience, stopping
@@ -89,6 +90,20 @@ def test_without_the_queue_nobody_knows_who_waits_so_nobody_stays(
     object.__setattr__(core(), "queue", away)
     assert not patience.of_an_idle_worker(DRAIN).wait(1.0, 0)
     assert clock.now == 1_000.0
+
+
+def test_only_the_waiting_counts_and_not_a_database_that_is_slow(
+    core_app: Flask, clock: Clock
+) -> None:
+    tries: list[float] = []
+
+    def ask() -> None:
+        tries.append(clock.now)
+        clock.now += 0.3  # until the database has answered
+        if len(tries) == 1:
+            raise BudgetExhausted("our own limit of calls", retry_after_seconds=0.9)
+
+    assert patience.patiently(patience.of_an_idle_worker(DRAIN), ask)
 
 
 def test_a_person_waits_so_long_in_all(clock: Clock) -> None:
