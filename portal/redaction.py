@@ -51,6 +51,10 @@ _remembered: OrderedDict[str, None] = OrderedDict()
 _begins: Counter[str] = Counter()
 """How many of both begin with these letters."""
 _lock = threading.Lock()
+_known = 0
+"""Counts up with each new secret: what was looked through before may hold it."""
+SHORT = 80
+"""Texts up to this length are remembered once they are clean: names and words of every line."""
 
 
 def never_write(*secrets: str) -> None:
@@ -59,7 +63,7 @@ def never_write(*secrets: str) -> None:
         for secret in secrets:
             if len(secret) >= SHORTEST and secret not in _of_settings:
                 _of_settings.add(secret)
-                _begins[secret[:SHORTEST]] += 1
+                _begin(secret)
 
 
 def remember_secret(secret: str) -> None:
@@ -68,7 +72,7 @@ def remember_secret(secret: str) -> None:
         return
     with _lock:
         if secret not in _remembered:
-            _begins[secret[:SHORTEST]] += 1
+            _begin(secret)
         _remembered[secret] = None
         _remembered.move_to_end(secret)
         if len(_remembered) > MOST_REMEMBERED:
@@ -79,6 +83,12 @@ def remember_secret(secret: str) -> None:
                 del _begins[begin]
 
 
+def _begin(secret: str) -> None:
+    global _known
+    _begins[secret[:SHORTEST]] += 1
+    _known += 1
+
+
 def clean(value: Any) -> Any:
     """Return a value that may be written: the same shape, texts on one line and without secrets."""
     return _clean(value, DEEPEST)
@@ -86,6 +96,13 @@ def clean(value: Any) -> Any:
 
 def clean_text(text: str) -> str:
     """Return the text without secrets; control signs and line breaks are written as escapes."""
+    if len(text) > SHORT:
+        return one_line(without_secrets(text))
+    return _clean_short(text, _known)
+
+
+@lru_cache(maxsize=2000)
+def _clean_short(text: str, _known: int) -> str:
     return one_line(without_secrets(text))
 
 
@@ -106,9 +123,8 @@ def _may_hold_one(text: str) -> bool:
     A worker knows hundreds, and hardly a line holds one: to ask for each beginning is a few looks
     into a dictionary, to search for each secret is a thousand searches.
     """
-    return any(
-        _begins.get(text[place : place + SHORTEST]) for place in range(len(text) - SHORTEST + 1)
-    )
+    last = len(text) - SHORTEST + 1
+    return not _begins.keys().isdisjoint([text[at : at + SHORTEST] for at in range(last)])
 
 
 def one_line(text: str) -> str:

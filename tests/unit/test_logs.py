@@ -170,6 +170,31 @@ def test_secrets_that_begin_alike_are_all_blotted_out(monkeypatch: pytest.Monkey
     assert set(redaction._begins) == {"another-"}
 
 
+def test_a_text_that_was_clean_is_looked_at_again_after_a_new_secret() -> None:
+    assert redaction.clean_text("it says later-secret") == "it says later-secret"
+    redaction.remember_secret("later-secret")
+    assert redaction.clean_text("it says later-secret") == "it says …"
+    assert redaction.clean_text("it was settings-secret") == "it was settings-secret"
+    redaction.never_write("settings-secret")
+    assert redaction.clean_text("it was settings-secret") == "it was …"
+
+
+def test_a_line_that_cannot_be_written_ends_nothing(write: Callable[..., Written]) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    lines = write(log_format="json")
+    out = logging.getLogger().handlers[0]
+    log = structlog.get_logger("test")
+    log.info("before")
+    stream, out.stream = out.stream, Full()  # type: ignore[attr-defined]
+    log.info("lost")
+    out.stream = stream  # type: ignore[attr-defined]
+    log.info("after")
+    assert [json.loads(line)["event"] for line in lines()] == ["before", "after"]
+
+
 def test_lines_name_the_request_and_the_job(write: Callable[..., Written]) -> None:
     lines = write(log_format="json")
     log = structlog.get_logger("test")
