@@ -19,6 +19,7 @@ from portal.jobqueue import JobQueue
 from portal.logs import configure_logging
 from portal.outbound import AllowedHosts
 from portal.reporting import configure_reporting
+from portal.together import Together
 from portal.transport import Sessions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +43,8 @@ class Core:
     """What was just read of an invoice that waits for our budget (portal.services.work)."""
     hook_spaces: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Id and subdomain of a space by the digest of its hook secret (portal.services.webhooks)."""
+    hooks_at_once: Together[Any, bool] = field(default_factory=Together)
+    """Webhooks that come at the same time (portal.services.webhooks)."""
     country_ids: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """sevdesk's ids of countries, for each token's digest."""
     cobot_urls: dict[int, Any] = field(default_factory=dict)

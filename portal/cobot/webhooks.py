@@ -7,10 +7,11 @@ the address is this space's own. Source: https://dev.cobot.me/api-docs/webhooks-
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from portal.errors import BadHook
-from portal.outbound import origin
+from portal.outbound import Origin, origin
 
 EVENTS = (
     "confirmed_membership",
@@ -38,21 +39,28 @@ def remote_id(url: str, event: str, *, space_url: str, subdomain: str) -> str:
     # urlsplit silently drops tabs and line ends, and browsers read a backslash as a slash.
     if not isinstance(url, str) or not _PLAIN.fullmatch(url) or "\\" in url:
         raise BadHook("not_an_address")
-    own = urlsplit(space_url.format(subdomain=subdomain))
+    own_origin, own_path = _own(space_url, subdomain)
     try:
         named = urlsplit(url)
         names_origin = origin(named)
     except ValueError:
         raise BadHook("not_an_address") from None
-    if names_origin != origin(own) or "@" in named.netloc:
+    if names_origin != own_origin or "@" in named.netloc:
         raise BadHook("other_host")
     if any(mark in url for mark in "?#%;"):
         raise BadHook("other_path")
     kind = "memberships" if event.endswith("_membership") else "invoices"
-    folder = f"{own.path.rstrip('/')}/api/{kind}/"
+    folder = f"{own_path}/api/{kind}/"
     if not named.path.startswith(folder):
         raise BadHook("other_path")
     found = named.path.removeprefix(folder)
     if not _ID.fullmatch(found):
         raise BadHook("wrong_id")
     return found
+
+
+@lru_cache(maxsize=1000)
+def _own(space_url: str, subdomain: str) -> tuple[Origin, str]:
+    """Return the origin of a space's addresses, and the path that they begin with."""
+    own = urlsplit(space_url.format(subdomain=subdomain))
+    return origin(own), own.path.rstrip("/")

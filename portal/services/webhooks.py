@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import structlog
-from sqlalchemy import Executable, bindparam, case, literal, null, select, update
+from sqlalchemy import bindparam, case, literal, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
 
 from portal.cobot.webhooks import remote_id
 from portal.core import core
@@ -21,7 +23,7 @@ from portal.errors import BadHook
 from portal.logs import request_id
 from portal.models import InboxEvent
 from portal.services.directory import SPACES, all_spaces_of_hook
-from portal.tenancy import in_space
+from portal.tenancy import in_space, in_spaces
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +75,6 @@ def receive(secret: str, event: str, *, body: bytes, content_type: str | None) -
     if isinstance(kept, int):
         return kept
     log.info("hook kept", space=kept.space_id, event_name=event, remote_id=kept.remote_id)
-    core().queue.wake(kept.space_id)
     return 202
 
 
@@ -85,14 +86,15 @@ class _Delivery:
     body: bytes
     content_type: str | None
 
-    def remote_id(self, subdomain: str) -> str:
-        """Return the id of what it is about. Raises BadHook."""
-        return remote_id(
+    def message(self, space_id: int, subdomain: str) -> _Message:
+        """Return what it tells this space. Raises BadHook."""
+        about = remote_id(
             _address(self.body, self.content_type),
             self.event,
             space_url=core().config.cobot_space_url,
             subdomain=subdomain,
         )
+        return _Message(space_id, subdomain, self.key, self.event, about, request_id())
 
 
 @dataclass(frozen=True)
@@ -101,25 +103,66 @@ class _Message:
 
     space_id: int
     subdomain: str
+    key: str
+    event: str
     remote_id: str
+    request_id: str | None
+
+    def row(self, now: datetime) -> dict[str, object]:
+        """Return the parameters of the statement that keeps it."""
+        return {
+            "space": self.space_id,
+            "subdomain": self.subdomain,
+            "key": self.key,
+            "its_event": self.event,
+            "its_id": self.remote_id,
+            "its_request": self.request_id,
+            "now": now,
+        }
 
 
 def _keep_in_a_burst(delivery: _Delivery) -> _Message | None:
-    """Keep a delivery of a space that is known here and awake, in one statement.
+    """Keep a delivery of a space that is known here and awake, with those that come meanwhile.
 
     None where anything is not as it was: then nothing was done, and `_keep` finds out what.
     """
     known = core().hook_spaces.get(delivery.key)
     if known is None:
         return None
-    space_id, subdomain = known
     try:
-        message = _Message(space_id, subdomain, delivery.remote_id(subdomain))
+        message = delivery.message(*known)
     except BadHook:
         return None
-    with in_space(space_id), db.engine.begin() as connection:
-        is_kept = _insert_while_awake(connection, delivery, message, utcnow())
-    return message if is_kept else None
+    return message if core().hooks_at_once.join(message, _keep_all_or_none) else None
+
+
+def _keep_all_or_none(messages: Sequence[_Message]) -> bool:
+    """Keep what came at the same time in one transaction, and wake the spaces; False where one of
+    them cannot be kept as it is, or stands there already: then none is."""
+    # In one order: of two processes that keep the same, none waits for the other one's other row.
+    messages = sorted(messages, key=attrgetter("space_id", "event", "remote_id"))
+    keys = {message.space_id: message.key for message in messages}
+    with in_spaces(keys):
+        if not _insert_all(messages):
+            for space_id, key in keys.items():
+                # Each by itself: only who holds several spaces can block somebody, and be blocked.
+                with db.engine.begin() as connection:
+                    connection.execute(_ALARM, {"space": space_id, "key": key, "now": utcnow()})
+            if not _insert_all(messages):
+                return False
+    for space_id in keys:
+        core().queue.wake(space_id)
+    return True
+
+
+def _insert_all(messages: Sequence[_Message]) -> bool:
+    now = utcnow()
+    rows = [message.row(now) for message in messages]
+    with db.engine.connect() as connection:
+        if connection.execute(_insert(connection.dialect.name), rows).rowcount != len(rows):
+            return False
+        connection.commit()
+    return True
 
 
 def _keep(delivery: _Delivery) -> _Message | int:
@@ -133,7 +176,7 @@ def _keep(delivery: _Delivery) -> _Message | int:
             return 410
         with in_space(space.id):
             try:
-                message = _Message(space.id, space.subdomain, delivery.remote_id(space.subdomain))
+                message = delivery.message(space.id, space.subdomain)
             except BadHook as err:
                 why = {"space": space.id, "now": now, "reason": err.reason_code}
                 connection.execute(_COUNT_REJECTED, why)
@@ -144,39 +187,26 @@ def _keep(delivery: _Delivery) -> _Message | int:
             mine = {"space": space.id, "key": delivery.key, "now": now}
             if not connection.execute(_ALARM, mine).rowcount:
                 return 410  # disconnected in between
-            if not _insert_while_awake(connection, delivery, message, now):
+            again = "open" if delivery.event in LOOK_AGAIN_EVENTS else "count"
+            insert = _insert(connection.dialect.name, again=again)
+            if not connection.execute(insert, message.row(now)).rowcount:
                 return 503  # renamed in between: it comes again, and is looked up anew
     remembered = core().hook_spaces
     if len(remembered) >= MOST_REMEMBERED:
         remembered.clear()
     remembered[delivery.key] = (space.id, space.subdomain)
+    core().queue.wake(space.id)
     return message
 
 
-def _insert_while_awake(
-    connection: Connection, delivery: _Delivery, message: _Message, now: datetime
-) -> bool:
-    """Keep a delivery provided that the space is connected, has this name and secret, and its alarm
-    went off; False where it is not so."""
-    insert = _insert(connection.dialect.name, opens_again=delivery.event in LOOK_AGAIN_EVENTS)
-    inserted = connection.execute(
-        insert,
-        {
-            "space": message.space_id,
-            "subdomain": message.subdomain,
-            "key": delivery.key,
-            "its_event": delivery.event,
-            "its_id": message.remote_id,
-            "now": now,
-            "its_request": request_id(),
-        },
-    )
-    return bool(inserted.rowcount)
-
-
 @cache
-def _insert(dialect: str, *, opens_again: bool) -> Executable:
-    """Return the statement that keeps a delivery, made once: a repeat is counted in its row."""
+def _insert(dialect: str, *, again: Literal["no", "count", "open"] = "no") -> Any:
+    """Return the statement, made once, that keeps a delivery provided that its space is connected,
+    has this name and secret, and its alarm went off. Its row count says whether it did.
+
+    `again`: what becomes of one that stands there already. Nothing, it is counted, or its row is
+    opened for another look besides.
+    """
     events = table_of(InboxEvent)
     values = {
         "space_id": SPACES.c.id,
@@ -195,18 +225,20 @@ def _insert(dialect: str, *, opens_again: bool) -> Executable:
         SPACES.c.wake_at <= _NOW,
     )
     insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(events)
-    change = {
-        "seen_count": events.c.seen_count + 1,
-        "last_seen_at": insert.excluded.last_seen_at,
-        "request_id": insert.excluded.request_id,
-    }
-    if opens_again:
-        change["handled_at"] = null()
-    return (
-        insert.from_select(list(values), awake, include_defaults=False)
-        .on_conflict_do_update(index_elements=["space_id", "event", "remote_id"], set_=change)
-        .execution_options(preserve_rowcount=True)
-    )
+    insert = insert.from_select(list(values), awake, include_defaults=False)
+    unique = ["space_id", "event", "remote_id"]
+    if again == "no":
+        insert = insert.on_conflict_do_nothing(index_elements=unique)
+    else:
+        change = {
+            "seen_count": events.c.seen_count + 1,
+            "last_seen_at": insert.excluded.last_seen_at,
+            "request_id": insert.excluded.request_id,
+        }
+        if again == "open":
+            change["handled_at"] = null()
+        insert = insert.on_conflict_do_update(index_elements=unique, set_=change)
+    return insert.execution_options(preserve_rowcount=True)
 
 
 def _address(body: bytes, content_type: str | None) -> str:

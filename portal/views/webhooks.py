@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,7 +18,8 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import ClientDisconnected
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
+from werkzeug.wsgi import ClosingIterator
 
 from portal.cobot.webhooks import EVENTS
 from portal.core import core
@@ -56,17 +58,26 @@ class Webhooks:
         if address is None:
             return self._pages(environ, start_response)
         with self._app.app_context():
-            response = _answer(Request(environ), *address.groups())
-        return response(environ, start_response)
+            status, headers = _answer(Request(environ), *address.groups())
+            counters = core().counters
+        start_response(f"{status} {HTTPStatus(status).phrase}", list(headers.items()))
+        # After the answer is gone: nobody waits for it.
+        return ClosingIterator((), counters.flush_soon)
 
 
-def _answer(request: Request, secret: str, event: str) -> Response:
-    """Keep the message; the empty answer's status tells Cobot whether to send it again."""
+def _answer(request: Request, secret: str, event: str) -> tuple[int, dict[str, str]]:
+    """Keep the message; return the empty answer's status, which tells Cobot whether to send it
+    again, and its headers."""
     leave_spaces()
     begin_writing()
     request_id = id_for(request)
     counters = core().counters
-    headers = {**headers_of_all(), HEADER: request_id, "Cache-Control": "no-store"}
+    headers = {
+        **headers_of_all(),
+        HEADER: request_id,
+        "Cache-Control": "no-store",
+        "Content-Length": "0",
+    }
     with tracing(request_id=request_id):
         try:
             status = _receive(request, secret, event)
@@ -80,10 +91,7 @@ def _answer(request: Request, secret: str, event: str) -> Response:
     if status == 405:
         headers["Allow"] = METHOD
     counters.add("portal_hooks", event if event in EVENTS else "other", str(status))
-    response = Response(status=status, headers=headers)
-    # After the answer is gone: nobody waits for it.
-    response.call_on_close(counters.flush_soon)
-    return response
+    return status, headers
 
 
 def _receive(request: Request, secret: str, event: str) -> int:

@@ -194,7 +194,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         TENANTS, "8.4.1", 2, "a hook names an object of its own space only, read with that space's token",
-        "portal/cobot/webhooks.py", "names_origin != origin(own) or ", "",
+        "portal/cobot/webhooks.py", "names_origin != own_origin or ", "",
         "tests/clients/test_webhooks.py::test_any_other_address_is_refused_with_a_reason",
     ),
     Row(

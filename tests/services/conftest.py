@@ -237,6 +237,12 @@ def alpha(core_app: Flask, remote: Remote) -> Space:
     return connect(remote, "owner", "alpha", TOKEN, cost_centre="100")
 
 
+@pytest.fixture
+def beta(core_app: Flask, remote: Remote) -> Space:
+    """Space beta, of another owner and with another sevdesk."""
+    return connect(remote, "stranger", "beta", BETA_TOKEN)
+
+
 def connect(
     remote: Remote, user: str, subdomain: str, token: str, *, cost_centre: str | None = None
 ) -> Space:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from decimal import Decimal
 
-import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -13,11 +12,9 @@ from portal.database import db
 from portal.models import AccountMapping, Space, SpaceAdmin
 from portal.services import clients, contact_search, overview_all, setup_copy, signin
 from tests.services.conftest import (
-    BETA_TOKEN,
     TOKEN,
     Remote,
     admin_named,
-    connect,
     line,
     row_of,
     steps_of,
@@ -27,11 +24,6 @@ from tests.services.conftest import (
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
 LOST = {"type": "memberships", "id": "mem-lost"}
-
-
-@pytest.fixture
-def beta(core_app: object, remote: Remote) -> Space:
-    return connect(remote, "stranger", "beta", BETA_TOKEN)
 
 
 def test_the_overview_shows_a_persons_spaces_only_the_worst_first(
