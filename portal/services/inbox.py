@@ -15,7 +15,7 @@ from portal.services.record import NewInvoice
 
 log = structlog.get_logger(__name__)
 
-BATCH = 500
+BATCH = 100
 CREATED = "created_invoice"
 SKIPS_THAT_AN_EDIT_ENDS = {"zero_total", "corrections_off"}
 _OPEN = (
