@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from portal.cobot.records import Invoice
 from portal.core import core
 from portal.database import db, table_of, utcnow
-from portal.models import DebtorLink, InvoiceSync, MemberSync, State
+from portal.models import DebtorLink, InvoiceSync, MemberSync, PersonName, Space, State
 from portal.services import contact_book, record
 from portal.services.edges import Edge
 from portal.services.rows import note_row
@@ -24,40 +25,74 @@ from portal.sync.contacts import (
 )
 
 LINKS = table_of(DebtorLink)
+SPACES = table_of(Space)
 MEMBER_WAITS = 10
 """So many first tries an invoice lets its member become a contact before it goes on without."""
 
-_LINK = select(LINKS.c.contact_id).where(
-    LINKS.c.space_id == bindparam("space"),
-    LINKS.c.debtor_kind == bindparam("kind"),
-    LINKS.c.debtor_id == bindparam("remote"),
-)
-_MEMBER = (
-    select(MemberSync)
-    .where(
-        MemberSync.space_id == bindparam("space"),
-        MemberSync.cobot_membership_id == bindparam("remote"),
+_PEOPLE = table_of(PersonName)
+_KNOWN = (
+    select(MemberSync, LINKS.c.contact_id, _PEOPLE.c.id, _PEOPLE.c.name, _PEOPLE.c.erased_at)
+    .select_from(SPACES)
+    .outerjoin(
+        LINKS,
+        and_(
+            LINKS.c.space_id == bindparam("space"),
+            LINKS.c.debtor_kind == bindparam("kind"),
+            LINKS.c.debtor_id == bindparam("remote"),
+        ),
     )
+    .outerjoin(
+        _PEOPLE,
+        and_(
+            _PEOPLE.c.space_id == bindparam("space"),
+            _PEOPLE.c.kind == bindparam("kind"),
+            _PEOPLE.c.remote_id == bindparam("remote"),
+        ),
+    )
+    .outerjoin(
+        MemberSync,
+        and_(
+            MemberSync.space_id == bindparam("space"),
+            MemberSync.cobot_membership_id == bindparam("member"),
+        ),
+    )
+    .where(SPACES.c.id == bindparam("space"))
     .execution_options(populate_existing=True)
 )
+"""Made once: it is asked for each invoice, all that is known in one statement."""
 
 
-def _member_of(space_id: int, kind: str | None, remote_id: str | None) -> MemberSync | None:
-    if kind != "memberships":
-        return None
-    return db.session.scalar(_MEMBER, {"space": space_id, "remote": remote_id})
+@dataclass(frozen=True)
+class Known:
+    """What is known of who pays an invoice."""
+
+    member: MemberSync | None
+    """The member that they are."""
+    link: str | None
+    """The contact that an admin chose for them."""
+    person_id: int | None
+    name: str | None
+    name_erased_at: datetime | None
+
+    def is_called(self, name: str | None) -> bool:
+        """Say whether this name needs no writing: it stands there, or was erased for good."""
+        is_there = self.person_id is not None
+        return is_there and (self.name_erased_at is not None or self.name == name)
 
 
-def known_of(row: InvoiceSync) -> tuple[str | None, MemberSync | None]:
-    """Return the contact that an admin chose for who pays, and the member they are."""
-    if row.debtor_kind is None:
-        return None, None
+def known_of(space_id: int, kind: str, remote_id: str) -> Known:
+    """Return what is known of a debtor, by the words that Cobot names them with."""
     with db.session.no_autoflush:  # what is noted of the invoice is written once, with the commit
-        link = db.session.scalar(
-            _LINK, {"space": row.space_id, "kind": row.debtor_kind, "remote": row.debtor_id}
+        found = db.session.execute(
+            _KNOWN,
+            {
+                "space": space_id,
+                "kind": kind,
+                "remote": remote_id,
+                "member": remote_id if kind == "memberships" else None,
+            },
         )
-        member = _member_of(row.space_id, row.debtor_kind, row.debtor_id)
-    return link, member
+    return Known(*found.one())
 
 
 def link_of(member: MemberSync | None) -> MemberLink | None:
@@ -86,14 +121,10 @@ def waits_for_member(work: Work, row: InvoiceSync, member: MemberSync | None) ->
 
 
 def contact_of(
-    work: Work,
-    row: InvoiceSync,
-    invoice: Invoice,
-    link: str | None,
-    member: MemberSync | None,
+    work: Work, row: InvoiceSync, invoice: Invoice, who: Known
 ) -> tuple[str | None, Cause | None]:
     """Return the invoice's contact, or None and why."""
-    known = contact_of_invoice(invoice, link, link_of(member))
+    known = contact_of_invoice(invoice, who.link, link_of(who.member))
     if known is not None:
         return known, None
     number = (invoice.customer_number or "").strip()

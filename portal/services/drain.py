@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
 from rq.timeouts import BaseTimeoutException
-from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import aliased
 
 from portal.core import core
 from portal.crypto import SealBroken
@@ -42,13 +44,6 @@ Row = TypeVar("Row", MemberSync, InvoiceSync)
 
 log = structlog.get_logger(__name__)
 
-_DUE_INVOICE = (
-    select(InvoiceSync)
-    .where(InvoiceSync.space_id == bindparam("space"), InvoiceSync.next_try_at <= bindparam("now"))
-    .order_by(InvoiceSync.is_urgent.desc(), InvoiceSync.is_backfill, InvoiceSync.id)
-    .limit(1)
-    .execution_options(populate_existing=True)
-)
 _DUE_MEMBER = (
     select(MemberSync)
     .where(MemberSync.space_id == bindparam("space"), MemberSync.next_try_at <= bindparam("now"))
@@ -59,9 +54,21 @@ _DUE_MEMBER = (
 _SPACE = (
     select(Space).where(Space.id == bindparam("space")).execution_options(populate_existing=True)
 )
+_SOME = aliased(InvoiceSync)
+_MOST_DUE = (
+    select(_SOME.id)
+    .where(_SOME.space_id == bindparam("space"), _SOME.next_try_at <= bindparam("now"))
+    .order_by(_SOME.is_urgent.desc(), _SOME.is_backfill, _SOME.id)
+    .limit(1)
+    .scalar_subquery()
+)
 _LOOK = _SPACE.add_columns(
     exists().where(InboxEvent.space_id == Space.id, InboxEvent.handled_at.is_(None)),
     exists().where(MemberSync.space_id == Space.id, MemberSync.next_try_at <= bindparam("now")),
+    InvoiceSync,
+).outerjoin(
+    InvoiceSync,
+    and_(InvoiceSync.space_id == bindparam("space"), InvoiceSync.id == _MOST_DUE),
 )
 """Made once: what is asked before each invoice costs more to make than to send."""
 
@@ -138,29 +145,30 @@ def _work_through(
         db.session.commit()
     try:
         while time.monotonic() < end and not stopping.requested.is_set():
-            has_news, is_member_due = _look(work)
-            if has_news and inbox.take_in(space_id):
+            look = _look(work)
+            if look.has_news and inbox.take_in(space_id):
                 continue
-            if not _next(work, only_urgent, is_member_due):
+            if not _next(work, look, only_urgent):
                 return None
     except LeaveSpace as leaving:
         return leaving.until
     return None
 
 
-def _next(work: Work, only_urgent: bool, is_member_due: bool) -> bool:
+def _next(work: Work, look: _Look, only_urgent: bool) -> bool:
     """Do the one thing that is most due: what a person waits for, members, invoices, oldest first.
 
     Return False when there is nothing.
     """
     space_id = work.space.id
-    due = {"space": space_id, "now": utcnow()}
-    invoice = db.session.scalar(_DUE_INVOICE, due)
+    invoice = look.invoice
     is_urgent = invoice is not None and invoice.is_urgent
     if only_urgent and not is_urgent:
         db.session.commit()
         return False
-    member = db.session.scalar(_DUE_MEMBER, due) if is_member_due else None
+    member = None
+    if look.is_member_due:
+        member = db.session.scalar(_DUE_MEMBER, {"space": space_id, "now": utcnow()})
     db.session.commit()
     if member is not None and not is_urgent:
         _try(work, members.sync, member)
@@ -183,18 +191,29 @@ def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
             work.survive(row, err)
 
 
-def _look(work: Work) -> tuple[bool, bool]:
-    """Return whether anything was announced that is not taken in, and whether a member is due.
+@dataclass(frozen=True)
+class _Look:
+    """What there is to do in a space."""
+
+    has_news: bool
+    """Something was announced that is not taken in."""
+    is_member_due: bool
+    invoice: InvoiceSync | None
+    """The one that is most due."""
+
+
+def _look(work: Work) -> _Look:
+    """Look what there is to do.
 
     Leaves when an admin disconnected or changed the space since this drain began.
     """
     look = db.session.execute(_LOOK, {"space": work.space.id, "now": utcnow()})
-    _, has_news, is_member_due = look.one()
+    _, *found = look.one()
     if not work.space.is_connected or work.space.sevdesk_token_key != work.token_key:
         raise LeaveSpace(utcnow())
     if work.space.is_paused:
         raise LeaveSpace(work.space.probe_at or utcnow() + pauses.PROBE_EVERY)
-    return has_news, is_member_due
+    return _Look(*found)
 
 
 def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:

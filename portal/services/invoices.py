@@ -26,6 +26,7 @@ from portal.services import (
     record,
     space_row,
 )
+from portal.services.debtors import Known
 from portal.services.edges import Edge
 from portal.services.rows import fail, note_row
 from portal.services.settings_of import voucher_settings
@@ -72,11 +73,11 @@ def sync(work: Work, row: InvoiceSync) -> None:
 
 def _book(work: Work, row: InvoiceSync) -> None:
     parked = work.parked(row)
-    invoice = parked.invoice if parked is not None else _fetch(work, row)
+    invoice = parked.invoice if parked is not None else _read(work, row)
     if invoice is None:
         return
+    known = _known_of(row, invoice) if parked is not None else _note_facts(row, invoice)
     plan = _plan_at_hand(work, row, invoice)
-    link, member = debtors.known_of(row)
     if parked is None:
         work.commit(Edge.FETCHED)
         parked = work.park(row, invoice)
@@ -86,11 +87,11 @@ def _book(work: Work, row: InvoiceSync) -> None:
         plan = _plan(work, row, invoice)
         if plan is None:
             return
-        link, member = debtors.known_of(row)  # time has passed, with calls
+        known = _known_of(row, invoice)  # time has passed, with calls
         db.session.commit()
-    if debtors.waits_for_member(work, row, member):
+    if debtors.waits_for_member(work, row, known.member):
         return
-    parked.contact = parked.contact or debtors.contact_of(work, row, parked.invoice, link, member)
+    parked.contact = parked.contact or debtors.contact_of(work, row, parked.invoice, known)
     contact_id, no_contact = parked.contact
     supplier = supplier_name(parked.invoice)
     if not parked.has_looked:
@@ -105,8 +106,8 @@ def _book(work: Work, row: InvoiceSync) -> None:
         receipts.finish(work, row, no_contact=no_contact)
 
 
-def _fetch(work: Work, row: InvoiceSync) -> Invoice | None:
-    """Read the invoice and note its facts; None when that ended the matter. The caller commits."""
+def _read(work: Work, row: InvoiceSync) -> Invoice | None:
+    """Read the invoice; None when that ended the matter."""
     try:
         invoice = bodies.of_backfill(work, row) or work.remotes.cobot.invoice(row.cobot_invoice_id)
     except NotFound as err:
@@ -124,15 +125,33 @@ def _fetch(work: Work, row: InvoiceSync) -> Invoice | None:
         _skip(row, Cause("not_of_this_space"))
         work.commit(Edge.SKIPPED)
         return None
+    return invoice
+
+
+def _known_of(row: InvoiceSync, invoice: Invoice) -> Known:
+    """Return what is known of who pays; where Cobot names nobody, of the invoice itself."""
+    debtor = invoice.debtor
+    if debtor is None:
+        return debtors.known_of(row.space_id, "invoices", row.cobot_invoice_id)
+    return debtors.known_of(row.space_id, debtor.kind, debtor.id)
+
+
+def _note_facts(row: InvoiceSync, invoice: Invoice) -> Known:
+    """Note what was read, and return what is known of who pays. The caller commits."""
     debtor = invoice.debtor
     is_first = row.step == Step.NONE
     space_row.write(row.space_id, ahead=int(is_first))  # before the name, as who blanks it does
-    person_id = record.name_person(
-        row.space_id,
-        debtor.kind if debtor else "invoices",
-        debtor.id if debtor else row.cobot_invoice_id,
-        supplier_name(invoice),
-    )
+    known = _known_of(row, invoice)
+    name = supplier_name(invoice)
+    if known.is_called(name):
+        row.person_id = known.person_id
+    else:
+        row.person_id = record.name_person(
+            row.space_id,
+            debtor.kind if debtor else "invoices",
+            debtor.id if debtor else row.cobot_invoice_id,
+            name,
+        )
     if row.changed_in_cobot != "deleted_invoice":
         row.changed_in_cobot = None  # what was changed before is what has just been read
     row.number = invoice.number
@@ -142,7 +161,6 @@ def _fetch(work: Work, row: InvoiceSync) -> Invoice | None:
     row.currency = invoice.currency
     row.debtor_kind = debtor.kind if debtor else None
     row.debtor_id = debtor.id if debtor else None
-    row.person_id = person_id
     if is_first:
         row.step = Step.FETCHED
         note_row(
@@ -156,7 +174,7 @@ def _fetch(work: Work, row: InvoiceSync) -> Invoice | None:
             lines=len(invoice.lines),
         )
     record.touch(row)
-    return invoice
+    return known
 
 
 def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
