@@ -20,7 +20,7 @@ def measure(run: Run) -> Iterator[Figure]:
     """Let one worker book invoices without any latency; then send the same calls by hand."""
     count = run.size(1000, 100) // run.rounds
     for database in run.databases:
-        own, whole = [], []
+        own, asking, whole = [], [], []
         with run.folder() as folder, Place(folder, database, SPACE) as place:
             place.connect(SPACE)
             worker = TimedWorker(place)
@@ -29,10 +29,12 @@ def measure(run: Run) -> Iterator[Figure]:
             for number in range(run.rounds):
                 taken = worker.book(SPACE, count, f"R{number}")
                 own.append(median(one.own_ms for one in taken))
+                asking.append(median(1000 * one.database for one in taken))
                 whole.append(median(1000 * one.seconds for one in taken))
             worker.end()
             calls = worker.calls()
             alone = [1000 * median(replay(calls)) for _ in range(run.rounds)]
         yield Figure(3, f"own time of an invoice, {database}", "ms", own, goal=Goal(OWN_MS))
+        yield Figure(3, f"of it until the database had answered, {database}", "ms", asking)
         base = "the same calls in a bare loop (ms)"
         yield Figure(3, f"an invoice as a whole, {database}", "ms", whole, base, alone)

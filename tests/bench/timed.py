@@ -17,10 +17,12 @@ LONGEST_SECONDS = 900
 
 @dataclass(frozen=True)
 class Taken:
-    """One invoice: all of its time, and the part inside remote calls."""
+    """One invoice: all of its time, the part inside remote calls, and that until the database had
+    answered."""
 
     seconds: float
     inside: float
+    database: float
     resident_mb: float
 
     @property
@@ -60,15 +62,15 @@ class TimedWorker:
             every=0.25,
         )
         return [
-            Taken(seconds=end - begin, inside=inside, resident_mb=resident)
-            for (begin, _, _), (end, inside, resident) in pairwise(self._lines()[before:])
+            Taken(end - begin, inside, database, resident)
+            for (begin, *_), (end, inside, database, resident) in pairwise(self._lines()[before:])
         ]
 
     def calls(self) -> list[dict[str, object]]:
         """Return the calls that were written down."""
         return [json.loads(line) for line in self._calls.read_text().splitlines()]
 
-    def _lines(self) -> Sequence[tuple[float, float, float]]:
+    def _lines(self) -> Sequence[tuple[float, float, float, float]]:
         if not self._said.exists():
             return []
         whole = self._said.read_text().rpartition("\n")[0]

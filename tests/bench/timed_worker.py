@@ -1,7 +1,8 @@
 """A drain worker that says how long each invoice took, and how much of it inside remote calls.
 
 Nothing else about it differs from the product's own worker. Usage: `timed_worker FILE`; a line of
-JSON for each finished invoice: when it was done, and the seconds inside calls since the last one.
+JSON for each finished invoice: when it was done, the seconds inside calls and those until the
+database had answered since the last one, and the memory.
 With RECORD=FILE in the environment the calls of the first invoices are written down, to be sent
 again by hand.
 """
@@ -13,12 +14,16 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.default import DefaultDialect
 
-from portal import transport
+from portal import rowsecurity, transport
 from portal.cli import run_worker
 from portal.core import create_core
 from portal.services.edges import Edge
@@ -31,6 +36,7 @@ RECORDED = 400
 def main() -> None:
     exchange, commit = transport.exchange, Work.commit
     inside = 0.0
+    database = _Database()
     recorded = 0
     out = Path(sys.argv[1]).open("a", encoding="utf-8")  # noqa: SIM115 - open as long as the process
     record = os.environ.get("RECORD")
@@ -51,13 +57,43 @@ def main() -> None:
         nonlocal inside
         commit(self, edge)
         if edge == Edge.TAGGED:
-            print(json.dumps([time.perf_counter(), inside, _resident_mb()]), file=out, flush=True)
-            inside = 0.0
+            done = [time.perf_counter(), inside, database.seconds, _resident_mb()]
+            print(json.dumps(done), file=out, flush=True)
+            inside = database.seconds = 0.0
 
     transport.exchange = timed_exchange
     Work.commit = timed_commit  # type: ignore[method-assign]
     with create_core().app_context():
         run_worker.main(["drain"], standalone_mode=False)
+
+
+class _Database:
+    """Clocks what the driver is asked: statements, commits, what row security asks by itself."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        began: dict[int, float] = {}
+
+        @event.listens_for(Engine, "before_cursor_execute")
+        def before(_connection: Any, cursor: Any, *_: Any) -> None:
+            began[id(cursor)] = time.perf_counter()
+
+        @event.listens_for(Engine, "after_cursor_execute")
+        def after(_connection: Any, cursor: Any, *_: Any) -> None:
+            self.seconds += time.perf_counter() - began.pop(id(cursor))
+
+        for owner, name in ((DefaultDialect, "do_commit"), (rowsecurity, "refusal_of")):
+            setattr(owner, name, self._clocked(getattr(owner, name)))
+
+    def _clocked(self, asks: Callable[..., Any]) -> Callable[..., Any]:
+        def clocked(*given: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return asks(*given)
+            finally:
+                self.seconds += time.perf_counter() - started
+
+        return clocked
 
 
 def _call(request: requests.Request) -> dict[str, Any]:
