@@ -19,7 +19,6 @@ from portal.jobqueue import JobQueue
 from portal.logs import configure_logging
 from portal.outbound import AllowedHosts
 from portal.reporting import configure_reporting
-from portal.together import Together
 from portal.transport import Sessions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,10 +40,8 @@ class Core:
     """What holds the invoices of a space back, and its last change then (portal.services.heal)."""
     parked: dict[tuple[int, str], Any] = field(default_factory=dict)
     """What was just read of an invoice that waits for our budget (portal.services.work)."""
-    hook_spaces: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Id and subdomain of a space by the digest of its hook secret (portal.services.webhooks)."""
-    hooks_at_once: Together[Any, bool] = field(default_factory=Together)
-    """Webhooks that come at the same time (portal.services.webhooks)."""
+    hook_spaces: dict[str, Any] = field(default_factory=dict)
+    """What is known of a space, by the digest of its hook secret (portal.services.webhooks)."""
     country_ids: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """sevdesk's ids of countries, for each token's digest."""
     cobot_urls: dict[int, Any] = field(default_factory=dict)

@@ -124,8 +124,8 @@ class _Lines:
         try:
             _out.stream.write(line + "\n")
             _out.flush()
-        except (OSError, ValueError):
-            pass  # what cannot be written must not end what it tells of
+        except (OSError, ValueError, AttributeError, RuntimeError):
+            pass  # full, closed or not there: no reason to end what the line tells of
         finally:
             _out.release()
 
@@ -150,7 +150,7 @@ def configure_logging(config: Config) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    _out.setStream(sys.stderr)
+    _out.stream = sys.stderr  # not setStream: that flushes the one before, which may be closed
     _out.setFormatter(formatter(config.log_format))
     root = logging.getLogger()
     root.handlers = [_out]

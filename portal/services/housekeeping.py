@@ -24,7 +24,7 @@ from portal.models import (
     SupportVisit,
     Task,
 )
-from portal.services import calls, record, retention, sessions, signin, task_upkeep
+from portal.services import calls, record, retention, sessions, signin, space_row, task_upkeep
 from portal.tenancy import all_spaces, in_space
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ def let_old_things_of_all_spaces_go() -> dict[str, int]:
             gone["invoices"] += invoices
             gone["members"] += members
             if invoices or members:
-                gone["names"] += _run(_names_of_nobody(space.id))
+                gone["names"] += _let_names_go(space.id)
     for space in all_spaces_past_their_grace():
         with in_space(space.id):
             retention.delete_space(space)
@@ -152,6 +152,11 @@ def _old_tasks() -> Delete:
 def _old_batches() -> Delete:
     """The same of batches; a draft that was never started is of the day it was made."""
     return delete(Batch).where(Batch.created_at < retention.kept_from(), Batch.state != "running")
+
+
+def _let_names_go(space_id: int) -> int:
+    space_row.write(space_id)  # else one goes that an invoice is about to take
+    return _run(_names_of_nobody(space_id))
 
 
 def _names_of_nobody(space_id: int) -> Delete:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from operator import attrgetter
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import structlog
-from sqlalchemy import bindparam, case, literal, null, select, update
+from sqlalchemy import bindparam, case, literal, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.cobot.webhooks import remote_id
+from portal.cobot.webhooks import EVENTS, remote_id
 from portal.core import core
 from portal.crypto import digest
 from portal.database import AWAY, db, reading_only, table_of, utcnow
@@ -23,7 +22,8 @@ from portal.errors import BadHook
 from portal.logs import request_id
 from portal.models import InboxEvent
 from portal.services.directory import SPACES, all_spaces_of_hook
-from portal.tenancy import in_space, in_spaces
+from portal.tenancy import in_space
+from portal.together import Together
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ _OF_SPACE = update(SPACES).where(SPACES.c.id == bindparam("space"))
 _ALARM = _OF_SPACE.where(
     SPACES.c.hook_digest == bindparam("key"), SPACES.c.connected_at.is_not(None)
 ).values(wake_at=case((SPACES.c.wake_at <= _NOW, SPACES.c.wake_at), else_=_NOW))
+_ALARM_OF_A_SLEEPER = _ALARM.where(or_(SPACES.c.wake_at.is_(None), SPACES.c.wake_at > _NOW))
 _COUNT_REJECTED = _OF_SPACE.values(
     hook_rejected_at=_NOW,
     hook_rejected_reason=bindparam("reason"),
@@ -121,38 +122,55 @@ class _Message:
         }
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A space whose webhooks came to this process, and the line in which those of a burst stand."""
+
+    space_id: int
+    subdomain: str
+    line: Together[_Message, bool] = field(default_factory=Together, compare=False)
+
+
 def _keep_in_a_burst(delivery: _Delivery) -> _Message | None:
-    """Keep a delivery of a space that is known here and awake, with those that come meanwhile.
+    """Keep a delivery of a space that is known here, with those of it that come meanwhile.
 
     None where anything is not as it was: then nothing was done, and `_keep` finds out what.
     """
-    known = core().hook_spaces.get(delivery.key)
+    known: _Known | None = core().hook_spaces.get(delivery.key)
     if known is None:
         return None
     try:
-        message = delivery.message(*known)
+        message = delivery.message(known.space_id, known.subdomain)
     except BadHook:
         return None
-    return message if core().hooks_at_once.join(message, _keep_all_or_none) else None
+    mine: list[bool] = []
+
+    def keep(messages: Sequence[_Message]) -> bool:
+        mine.append(_keep_all_or_none(messages))
+        return mine[0]
+
+    if not known.line.join(message, keep):
+        return None
+    if mine:
+        # Once for all of them, and when they are answered: they need not wait for the queue.
+        core().queue.wake(known.space_id)
+    return message
 
 
 def _keep_all_or_none(messages: Sequence[_Message]) -> bool:
-    """Keep what came at the same time in one transaction, and wake the spaces; False where one of
-    them cannot be kept as it is, or stands there already: then none is."""
+    """Keep what came of a space at the same time in one transaction; False where one of them cannot
+    be kept as it is, or stands there already: then none is."""
+    first = messages[0]
     # In one order: of two processes that keep the same, none waits for the other one's other row.
-    messages = sorted(messages, key=attrgetter("space_id", "event", "remote_id"))
-    keys = {message.space_id: message.key for message in messages}
-    with in_spaces(keys):
-        if not _insert_all(messages):
-            for space_id, key in keys.items():
-                # Each by itself: only who holds several spaces can block somebody, and be blocked.
-                with db.engine.begin() as connection:
-                    connection.execute(_ALARM, {"space": space_id, "key": key, "now": utcnow()})
-            if not _insert_all(messages):
-                return False
-    for space_id in keys:
-        core().queue.wake(space_id)
-    return True
+    # Within an invoice it is the order in which things happen to it.
+    messages = sorted(messages, key=lambda one: (one.remote_id, EVENTS.index(one.event)))
+    with in_space(first.space_id):
+        if _insert_all(messages):
+            return True
+        with db.engine.begin() as connection:
+            mine = {"space": first.space_id, "key": first.key, "now": utcnow()}
+            is_woken = bool(connection.execute(_ALARM_OF_A_SLEEPER, mine).rowcount)
+        return is_woken and _insert_all(messages)
 
 
 def _insert_all(messages: Sequence[_Message]) -> bool:
@@ -191,12 +209,18 @@ def _keep(delivery: _Delivery) -> _Message | int:
             insert = _insert(connection.dialect.name, again=again)
             if not connection.execute(insert, message.row(now)).rowcount:
                 return 503  # renamed in between: it comes again, and is looked up anew
-    remembered = core().hook_spaces
-    if len(remembered) >= MOST_REMEMBERED:
-        remembered.clear()
-    remembered[delivery.key] = (space.id, space.subdomain)
+    _remember(delivery.key, _Known(space.id, space.subdomain))
     core().queue.wake(space.id)
     return message
+
+
+def _remember(key: str, space: _Known) -> None:
+    remembered = core().hook_spaces
+    if remembered.get(key) == space:
+        return  # its line stays: somebody may stand in it
+    if len(remembered) >= MOST_REMEMBERED:
+        remembered.clear()
+    remembered[key] = space
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
@@ -11,6 +13,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from portal.cli import register_commands
+from portal.cobot.records import Invoice
 from portal.database import Base, db, utcnow
 from portal.models import (
     Admin,
@@ -21,6 +24,7 @@ from portal.models import (
     LoginSession,
     PersonName,
     Space,
+    State,
     SupportLook,
     SupportVisit,
     TaskItem,
@@ -29,11 +33,14 @@ from portal.services import (
     connection,
     history,
     housekeeping,
+    invoices,
     member_import,
     support,
     upkeep,
 )
-from tests.services.conftest import Remote, admin_named, sync
+from portal.services.debtors import Known
+from portal.tenancy import in_space
+from tests.services.conftest import Remote, admin_named, row_of, sync
 from tests.services.looking import ended
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
@@ -98,6 +105,36 @@ def test_names_go_with_the_last_invoice_that_needs_them(remote: Remote, alpha: S
     assert gone["invoices"] == 1
     assert (gone["names"], count(PersonName)) == (1, 0)
     assert history.verify(alpha)[1] == []
+
+
+@pytest.mark.skipif("TEST_DATABASE_URL" not in os.environ, reason="SQLite has one writer at a time")
+def test_a_name_stays_that_an_invoice_is_about_to_take(
+    core_app: Flask, remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debtor = {"type": "memberships", "id": "mem-lost"}
+    row = row_of(sync(remote, alpha, debitor=debtor))
+    row.person_id = None  # nobody needs the name now
+    db.session.commit()
+    space_id, known_of = alpha.id, invoices._known_of
+    tidying: list[Future[int]] = []
+
+    def let_names_go() -> int:
+        with core_app.app_context(), in_space(space_id):
+            return housekeeping._let_names_go(space_id)
+
+    def know(row: InvoiceSync, invoice: Invoice) -> Known:
+        found = known_of(row, invoice)
+        if not tidying:
+            tidying.append(thread.submit(let_names_go))
+            wait([tidying[0]], timeout=1)
+        return found
+
+    monkeypatch.setattr(invoices, "_known_of", know)
+    with ThreadPoolExecutor(1) as thread:
+        row = row_of(sync(remote, alpha, debitor=debtor))
+        assert tidying[0].result(30) == 0
+    assert row.state == State.MISMATCHED
+    assert row.person_id is not None
 
 
 def test_disconnected_space_is_deleted_after_its_grace_and_not_before(

@@ -179,20 +179,40 @@ def test_a_text_that_was_clean_is_looked_at_again_after_a_new_secret() -> None:
     assert redaction.clean_text("it was settings-secret") == "it was …"
 
 
-def test_a_line_that_cannot_be_written_ends_nothing(write: Callable[..., Written]) -> None:
-    class Full(io.StringIO):
-        def write(self, _text: str) -> int:
-            raise OSError(28, "No space left on device")
+class Full(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(28, "No space left on device")
 
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("broken", [Full(), closed(), None])
+def test_a_line_that_cannot_be_written_ends_nothing(
+    write: Callable[..., Written], broken: io.StringIO | None
+) -> None:
     lines = write(log_format="json")
     out = logging.getLogger().handlers[0]
     log = structlog.get_logger("test")
     log.info("before")
-    stream, out.stream = out.stream, Full()  # type: ignore[attr-defined]
+    stream, out.stream = out.stream, broken  # type: ignore[attr-defined]
     log.info("lost")
     out.stream = stream  # type: ignore[attr-defined]
     log.info("after")
     assert [json.loads(line)["event"] for line in lines()] == ["before", "after"]
+
+
+def test_logging_begins_anew_when_the_last_stream_is_closed(
+    write: Callable[..., Written],
+) -> None:
+    write(log_format="json")
+    logging.getLogger().handlers[0].stream = closed()  # type: ignore[attr-defined]
+    lines = write(log_format="json")
+    structlog.get_logger("test").info("again")
+    assert len(lines()) == 1
 
 
 def test_lines_name_the_request_and_the_job(write: Callable[..., Written]) -> None:
