@@ -111,7 +111,7 @@ def formatter(log_format: str) -> logging.Formatter:
 
 class _Lines:
     """Writes our own lines where those of the libraries go, past what `logging` does for each:
-    that is a third of what a line costs, and a burst writes thousands."""
+    nothing of that is shown, and a burst writes thousands."""
 
     disabled = False
 

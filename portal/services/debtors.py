@@ -25,14 +25,14 @@ from portal.sync.contacts import (
 )
 
 LINKS = table_of(DebtorLink)
-SPACES = table_of(Space)
 MEMBER_WAITS = 10
 """So many first tries an invoice lets its member become a contact before it goes on without."""
 
+_SPACES = table_of(Space)
 _PEOPLE = table_of(PersonName)
 _KNOWN = (
     select(MemberSync, LINKS.c.contact_id, _PEOPLE.c.id, _PEOPLE.c.name, _PEOPLE.c.erased_at)
-    .select_from(SPACES)
+    .select_from(_SPACES)
     .outerjoin(
         LINKS,
         and_(
@@ -56,7 +56,7 @@ _KNOWN = (
             MemberSync.cobot_membership_id == bindparam("member"),
         ),
     )
-    .where(SPACES.c.id == bindparam("space"))
+    .where(_SPACES.c.id == bindparam("space"))
     .execution_options(populate_existing=True)
 )
 """Made once: it is asked for each invoice, all that is known in one statement."""

@@ -35,14 +35,17 @@ def kept(space: Space) -> list[str]:
     return found
 
 
-def naming(space: Space, subdomain: str) -> int:
-    """Deliver a hook to the space's address that names an invoice of this subdomain."""
+def hook(
+    space: Space, remote_id: str, event: str = "created_invoice", *, subdomain: str | None = None
+) -> Callable[[], int]:
+    """Return what delivers a hook to the space's address, its secret read before; with `subdomain`
+    it names an invoice of that one."""
     secret = vault.get(space, "hook_secret")
     assert secret is not None
     db.session.commit()
-    base = core().config.cobot_space_url.format(subdomain=subdomain)
-    body = f'{{"url": "{base}/api/invoices/inv-9"}}'.encode()
-    return webhooks.receive(secret, "created_invoice", body=body, content_type="application/json")
+    base = core().config.cobot_space_url.format(subdomain=subdomain or space.subdomain)
+    body = f'{{"url": "{base}/api/invoices/{remote_id}"}}'.encode()
+    return lambda: webhooks.receive(secret, event, body=body, content_type="application/json")
 
 
 def change(space: Space, **values: Any) -> None:
@@ -102,14 +105,14 @@ def test_a_space_that_was_renamed_is_known_by_its_new_name(remote: Remote, alpha
     assert announce(alpha, "created_invoice", "inv-3") == 202
     assert kept(alpha) == ["inv-1", "inv-2", "inv-3"]
     change(alpha, subdomain="nochmal anders")
-    assert naming(alpha, "anders") == 400, "its old name is nobody's"
+    assert hook(alpha, "inv-9", subdomain="anders")() == 400, "its old name is nobody's"
 
 
 def test_a_body_of_another_space_is_refused_by_a_known_address_too(
     remote: Remote, alpha: Space
 ) -> None:
     assert announce(alpha, "created_invoice", "inv-1") == 202
-    assert naming(alpha, "foreign") == 400
+    assert hook(alpha, "inv-9", subdomain="foreign")() == 400
     db.session.refresh(alpha)
     assert alpha.hook_rejected_count == 1
     db.session.commit()
@@ -226,16 +229,6 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.001)
-
-
-def hook(space: Space, remote_id: str, event: str = "created_invoice") -> Callable[[], int]:
-    """Return what delivers this hook, its secret read before."""
-    secret = vault.get(space, "hook_secret")
-    assert secret is not None
-    db.session.commit()
-    base = core().config.cobot_space_url.format(subdomain=space.subdomain)
-    body = f'{{"url": "{base}/api/invoices/{remote_id}"}}'.encode()
-    return lambda: webhooks.receive(secret, event, body=body, content_type="application/json")
 
 
 def test_hooks_that_come_at_once_are_one_transaction(
