@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
+    CTE,
     Alias,
     BindParameter,
     CompoundSelect,
@@ -118,7 +119,9 @@ class _Look:
 
     # Statements
 
-    def insert(self, statement: Insert) -> None:
+    def insert(self, statement: Insert, *, is_within: bool = False) -> None:
+        """An insert by itself gets its rows with their values; one within another statement names
+        them."""
         table: Any = statement.table
         column = space_column(table)
         if statement.select is not None:
@@ -128,9 +131,25 @@ class _Look:
         self.tables.add(table.name)
         if table.name == SPACE_TABLE:
             self.lacking = table.name  # it has no id yet: only where all spaces are open
-        elif statement.select is None:
+        elif statement.select is not None:
+            self._given(table, self._of_row(statement, column))
+        elif is_within:
+            self._given(table, _by_name(statement._values).get(column))
+        else:
             rows = len(statement._multi_values[0]) if statement._multi_values else 0
             self.columns += [f"{column}_m{place}" for place in range(rows)] or [column]
+
+    def _of_row(self, statement: Insert, column: str) -> Any:
+        """Return what rows that are made of rows have for their space, None for nothing."""
+        values = getattr(statement.select, "selected_columns", ())
+        return _by_name(dict(zip(statement._select_names or (), values, strict=False))).get(column)
+
+    def _given(self, table: Table, space: Any) -> None:
+        """Take what stands for the space of a new row: a parameter, or the space of another row."""
+        if isinstance(space, BindParameter):
+            self.binds.append(space)
+        elif _key_of(space) is None:
+            self.lacking = table.name
 
     def change(self, statement: Update | Delete) -> None:
         table: Any = statement.table
@@ -139,9 +158,7 @@ class _Look:
             leaves.update(dict.fromkeys(_leaves_of(condition), False))
         self._hold(leaves, statement._where_criteria, {})
         column = space_column(table)
-        if isinstance(statement, Update) and any(
-            getattr(key, "key", key) == column for key in statement._values or ()
-        ):
+        if isinstance(statement, Update) and column in _by_name(statement._values):
             self.lacking = table.name  # a row never moves to another space
         for part in statement.get_children():
             if part is not table:
@@ -159,6 +176,12 @@ class _Look:
         """Look at every query within an element."""
         if isinstance(element, Select):
             self._select(element, outer)
+            return
+        if isinstance(element, Insert):
+            self.insert(element, is_within=True)
+            return
+        if isinstance(element, Update | Delete):
+            self.change(element)
             return
         if isinstance(element, Table):
             return
@@ -188,7 +211,9 @@ class _Look:
             if _table_or_none(leaf) is None:
                 self.inside(leaf, {})
         for child in query.get_children():
-            if isinstance(child, ClauseElement) and not isinstance(child, FromClause):
+            if isinstance(child, CTE) and child not in leaves:
+                self.inside(child, {})  # one that writes beside the query
+            elif isinstance(child, ClauseElement) and not isinstance(child, FromClause):
                 self.inside(child, everything)
         for condition in (*conditions, *(on for _, on in one_sided)):
             self.inside(condition, everything)
@@ -280,6 +305,11 @@ def _leaves_of(element: ClauseElement) -> Iterator[FromClause]:
     for child in element.get_children():
         if isinstance(child, ClauseElement):
             yield from _leaves_of(child)
+
+
+def _by_name(values: Mapping[Any, Any] | None) -> dict[str, Any]:
+    """Return what a statement sets, by the names of the columns."""
+    return {getattr(key, "key", key): value for key, value in (values or {}).items()}
 
 
 def _key_of(element: Any) -> FromClause | None:

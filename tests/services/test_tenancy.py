@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import and_, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import and_, delete, exists, func, insert, literal, or_, select, text, update
 from sqlalchemy.orm import aliased
 
 from portal import tenancy
@@ -138,6 +138,32 @@ LACKING = {
         OTHER.id == InvoiceSync.id, InvoiceSync.space_id == OURS
     ),
     "rows made of rows": insert(StateCount).from_select(["space_id"], select(InvoiceSync.space_id)),
+    "rows made of rows, for another space": insert(StateCount).from_select(
+        ["space_id", "state", "invoices"], select(literal(THEIRS), literal("waiting"), literal(1))
+    ),
+    "rows made of rows, for a number that is no space": insert(StateCount).from_select(
+        ["space_id", "state"],
+        select(InvoiceSync.id, literal("waiting")).where(InvoiceSync.space_id == OURS),
+    ),
+    "a change beside a query": select(literal(1)).add_cte(
+        update(InvoiceSync).values(attempts=1).returning(InvoiceSync.id).cte()
+    ),
+    "a change of another space beside a query": select(literal(1)).add_cte(
+        update(InvoiceSync)
+        .where(InvoiceSync.space_id == THEIRS)
+        .values(attempts=1)
+        .returning(InvoiceSync.id)
+        .cte()
+    ),
+    "a row of another space added beside a query": select(literal(1)).add_cte(
+        insert(StateCount)
+        .values(space_id=THEIRS, state="waiting", invoices=1)
+        .returning(StateCount.state)
+        .cte()
+    ),
+    "a row of no space added beside a query": select(literal(1)).add_cte(
+        insert(PersonName).values(kind="teams", remote_id="t").returning(PersonName.id).cte()
+    ),
 }
 
 
