@@ -224,6 +224,7 @@ def test_a_worker_that_loses_its_lock_during_the_wait_books_nothing(
             as_owner(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
                 " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
         else:
             db.session.execute(update(Lease).values(owner=None, expires_at=None))
