@@ -3,8 +3,8 @@
 One chain for each invoice, each member, and each space. Names of people are not in it (they stand
 in `person_name` and may be blanked), so blanking one leaves every chain whole.
 
-New lines are written with the commit, all in one statement: they are only ever added, so no session
-has to keep an eye on them.
+New lines are only ever added, so no session keeps an eye on them: they are written with the commit
+(`last_writes.py`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
-from portal.database import db, table_of
-from portal.models import HistoryLine, InvoiceSync, LineCalls, MemberSync, Space
-from portal.services import space_row
+from portal.database import db
+from portal.models import HistoryLine, InvoiceSync, MemberSync, Space
+from portal.services import last_writes, space_row
 
 FIRST = hashlib.sha256(b"").hexdigest()
 """What the first line of a chain names as the hash before it."""
@@ -29,10 +29,6 @@ FIRST = hashlib.sha256(b"").hexdigest()
 
 MOST_HEADS = 2000
 _ENDS = "ends of chains"
-_NEW = "lines of this transaction"
-_LINES = table_of(HistoryLine)
-_WRITE = insert(_LINES).returning(_LINES.c.id, sort_by_parameter_order=True)
-_WRITE_CALLS = insert(table_of(LineCalls))
 
 
 @dataclass
@@ -91,24 +87,7 @@ def append(line: NewLine, calls: Sequence[Mapping[str, Any]] = ()) -> None:
     line.previous_hash = before
     line.hash = hash_of(line)
     heads[line.chain] = (line.number, line.hash)
-    db.session.info.setdefault(_NEW, []).append((line, list(calls)))
-
-
-@event.listens_for(db.session, "before_commit")
-def _write_out(session: Session) -> None:
-    """Write the lines of this transaction."""
-    added: list[tuple[NewLine, list[Mapping[str, Any]]]] = session.info.pop(_NEW, [])
-    if not added:
-        return
-    connection = session.connection()
-    ids = connection.scalars(_WRITE, [vars(line) for line, _ in added]).all()
-    called = [
-        {"line_id": line_id, "space_id": line.space_id, "at": line.at, "calls": calls}
-        for line_id, (line, calls) in zip(ids, added, strict=True)
-        if calls
-    ]
-    if called:
-        connection.execute(_WRITE_CALLS, called)
+    last_writes.add_line(vars(line), calls)
 
 
 def _heads(space_id: int, *, is_line: bool = False) -> dict[str, tuple[int, str]]:
@@ -136,7 +115,7 @@ def look_up(space_id: int, chains: Sequence[str]) -> None:
 
 
 def _head(space_id: int, chain: str) -> tuple[int, str]:
-    _write_out(db.session())
+    last_writes.write_lines()
     with db.session.no_autoflush:
         last = db.session.execute(
             select(HistoryLine.number, HistoryLine.hash)
@@ -151,7 +130,6 @@ def _head(space_id: int, chain: str) -> tuple[int, str]:
 def _forget(session: Session, _transaction: object) -> None:
     """Forget what was not kept."""
     session.info.pop(_ENDS, None)
-    session.info.pop(_NEW, None)
 
 
 def count(space_id: int, by: int) -> None:

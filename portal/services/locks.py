@@ -122,7 +122,8 @@ class _LeaseLock(Lock):
         self._mine = {"its_name": name, "its_owner": owner, "its_fence": fence}
 
     def confirm(self) -> None:
-        renewed = db.session.execute(_RENEW, {**self._mine, "until": utcnow() + LEASE})
+        with db.session.no_autoflush:  # what was changed is written once, with the commit
+            renewed = db.session.execute(_RENEW, {**self._mine, "until": utcnow() + LEASE})
         if renewed.rowcount != 1:  # type: ignore[attr-defined]
             raise LockLost("the lease went to another worker")
 

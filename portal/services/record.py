@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, case, insert, update
+from sqlalchemy import Executable, case
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.database import db, insert_or_update, table_of, utcnow
@@ -18,10 +18,9 @@ from portal.models import (
     MemberSync,
     PersonName,
     State,
-    StateCount,
 )
 from portal.models.invoice import IN_WORK
-from portal.services import calls, history, space_row
+from portal.services import calls, history, last_writes, space_row
 from portal.services.prefixes import folded, folded_last
 
 PORTAL = "portal"
@@ -86,7 +85,7 @@ def set_state(invoice: InvoiceSync, state: State) -> None:
         invoice.is_urgent = False
     if invoice.state == state:
         return
-    count(invoice.space_id, {State(invoice.state): -1, state: +1})
+    last_writes.count(invoice.space_id, {State(invoice.state): -1, state: +1})
     invoice.state = state
 
 
@@ -99,7 +98,7 @@ def add_invoices(space_id: int, announced: Sequence[NewInvoice]) -> list[Invoice
     """Add the rows of invoices that we did not know, due at once. The caller commits."""
     if not announced:
         return []
-    number = space_row.write(space_id)
+    number = space_row.write(space_id, ahead=len(announced))  # each gets its first line
     added = [
         InvoiceSync(
             space_id=space_id,
@@ -114,7 +113,7 @@ def add_invoices(space_id: int, announced: Sequence[NewInvoice]) -> list[Invoice
     db.session.add_all(added)
     db.session.flush()
     history.look_up(space_id, [history.chain_name(space_id, one, None) for one in added])
-    count(space_id, {State.WAITING: len(added)})
+    last_writes.count(space_id, {State.WAITING: len(added)})
     return added
 
 
@@ -146,7 +145,7 @@ def add_member(
 
 def uncount(invoice: InvoiceSync) -> None:
     """Take an invoice that is being deleted out of the counts. The caller commits."""
-    count(invoice.space_id, {State(invoice.state): -1})
+    last_writes.count(invoice.space_id, {State(invoice.state): -1})
 
 
 def name_person(space_id: int, kind: str, remote_id: str, name: str | None) -> int:
@@ -175,37 +174,3 @@ def _name_person(dialect: str) -> Executable:
     return insert.on_conflict_do_update(
         index_elements=["space_id", "kind", "remote_id"], set_=unless_erased
     ).returning(people.c.id)
-
-
-def count(space_id: int, changes: Mapping[State, int]) -> None:
-    """Count invoices into states and out of them, in one statement. The caller commits."""
-    with db.session.no_autoflush:
-        changed = db.session.scalars(
-            _change_counts(len(changes)),
-            {"space": space_id}
-            | {f"state_{place}": state for place, state in enumerate(changes)}
-            | {f"by_{place}": by for place, by in enumerate(changes.values())},
-        ).all()
-    missing = [
-        {"space_id": space_id, "state": state, "invoices": max(by, 0)}
-        for state, by in changes.items()
-        if state not in changed
-    ]
-    if missing:
-        db.session.execute(insert(StateCount), missing)
-
-
-@cache
-def _change_counts(states: int) -> Executable:
-    counts = table_of(StateCount)
-    names = [bindparam(f"state_{place}", type_=counts.c.state.type) for place in range(states)]
-    by = [
-        (counts.c.state == name, bindparam(f"by_{place}", type_=counts.c.invoices.type))
-        for place, name in enumerate(names)
-    ]
-    return (
-        update(counts)
-        .where(counts.c.space_id == bindparam("space"), counts.c.state.in_(names))
-        .values(invoices=counts.c.invoices + case(*by, else_=0))
-        .returning(counts.c.state)
-    )

@@ -28,7 +28,7 @@ FRESH = [
     "sevdesk POST /Voucher/Factory/saveVoucher",
     "sevdesk POST /Tag/Factory/create",
 ]
-MOST_STATEMENTS = {"sqlite": 28, "postgresql": 21}
+MOST_STATEMENTS = {"sqlite": 28, "postgresql": 11}
 """Of one invoice more in a drain, from the inbox to the last commit. SQLite's lock is a row, and
 renewed."""
 MOST_TRANSACTIONS = 5
@@ -130,7 +130,7 @@ def test_one_invoice_more_costs_few_statements(remote: Remote, warm: Space) -> N
     assert (longest - shortest) / 2 <= MOST_TRANSACTIONS
 
 
-def test_burst_is_taken_in_with_as_many_statements_as_one(remote: Remote, warm: Space) -> None:
+def test_burst_is_taken_in_with_as_many_statements_as_a_few(remote: Remote, warm: Space) -> None:
     def taken_in(count: int) -> list[str]:
         for _ in range(count):
             announce(warm, "created_invoice", id_of(remote.invoice("alpha", items=[line()])))
@@ -140,7 +140,9 @@ def test_burst_is_taken_in_with_as_many_statements_as_one(remote: Remote, warm: 
         heads = ["", *(one[:25] for one in said)]
         return [one for before, one in pairwise(heads) if one != before]
 
-    assert taken_in(1) == taken_in(5)
+    one, some = taken_in(1), taken_in(5)
+    assert len(one) <= len(some)
+    assert some == taken_in(20)
 
 
 def test_pass_of_upkeep_asks_as_much_for_many_spaces_as_for_one(core_app: Flask) -> None:
