@@ -134,10 +134,12 @@ class _Look:
         elif statement.select is not None:
             self._given(table, self._of_row(statement, column))
         elif is_within:
-            self._given(table, _by_name(statement._values).get(column))
+            rows: Any = (statement._multi_values or ([statement._values],))[0]
+            for row in rows:
+                self._given(table, _by_name(row).get(column))
         else:
-            rows = len(statement._multi_values[0]) if statement._multi_values else 0
-            self.columns += [f"{column}_m{place}" for place in range(rows)] or [column]
+            count = len(statement._multi_values[0]) if statement._multi_values else 0
+            self.columns += [f"{column}_m{place}" for place in range(count)] or [column]
 
     def _of_row(self, statement: Insert, column: str) -> Any:
         """Return what rows that are made of rows have for their space, None for nothing."""

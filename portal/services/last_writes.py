@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Session, make_transient, make_transient_to_detached
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from portal.database import db, table_of
@@ -97,7 +97,8 @@ def _write(session: Session) -> None:
             columns, values = _changed(row)
             _expect_one(row, len(connection.execute(_change_invoice(columns), values).all()))
     if row is not None:
-        _stands_as_it_is(session, row)
+        # As the session does itself once it has written a row: nothing of it is left to write.
+        inspect(row)._commit_all(row.__dict__, session.identity_map)
 
 
 def _invoice_at_hand(session: Session) -> InvoiceSync | None:
@@ -105,14 +106,6 @@ def _invoice_at_hand(session: Session) -> InvoiceSync | None:
     changed = [row for row in session.dirty if isinstance(row, InvoiceSync)]
     is_one = len(changed) == 1 and bool(inspect(changed[0]).committed_state)
     return changed[0] if is_one else None
-
-
-def _stands_as_it_is(session: Session, row: InvoiceSync) -> None:
-    """Tell the session that a row was written: it has nothing left to do for it."""
-    session.expunge(row)
-    make_transient(row)
-    make_transient_to_detached(row)
-    session.add(row)
 
 
 def _expect_one(row: InvoiceSync, found: int) -> None:
@@ -225,10 +218,9 @@ def _together(has_calls: tuple[bool, ...], states: int, columns: tuple[str, ...]
 
     It answers with the id of the invoice, beside each of the states that were counted.
     """
-    beside: list[CTE] = []
-    for place, is_called in enumerate(has_calls):
-        line = _one_line(place)
-        beside += [line, _its_calls(line, place)] if is_called else [line]
+    lines = _all_lines(len(has_calls))
+    places = [place for place, is_called in enumerate(has_calls) if is_called]
+    beside = [lines, *(_its_calls(lines, place) for place in places)]
     counted = _change_counts(states).cte("counted") if states else None
     if not columns:
         answer = select(null(), null() if counted is None else counted.c.state)
@@ -242,14 +234,22 @@ def _together(has_calls: tuple[bool, ...], states: int, columns: tuple[str, ...]
     return answer.add_cte(*beside)
 
 
-def _one_line(place: int) -> CTE:
-    values = {name: _bind(_LINES.c[name], f"{name}_{place}") for name in _FIELDS}
-    return insert(_LINES).values(values).returning(_LINES.c.id).cte(f"line_{place}")
+def _all_lines(count: int) -> CTE:
+    # Rows of one insert: their ids go up as they stand, which those of several would not.
+    rows = [
+        {name: _bind(_LINES.c[name], f"{name}_{place}") for name in _FIELDS}
+        for place in range(count)
+    ]
+    known_by = (_LINES.c.id, _LINES.c.chain, _LINES.c.number)
+    return insert(_LINES).values(rows).returning(*known_by).cte("lines")
 
 
-def _its_calls(line: CTE, place: int) -> CTE:
+def _its_calls(lines: CTE, place: int) -> CTE:
     given = [_bind(_CALLS.c[name], f"{name}_{place}") for name in ("space_id", "at", "calls")]
-    row = select(line.c.id, *given)
+    row = select(lines.c.id, *given).where(
+        lines.c.chain == _bind(_LINES.c.chain, f"chain_{place}"),
+        lines.c.number == _bind(_LINES.c.number, f"number_{place}"),
+    )
     return (
         insert(_CALLS)
         .from_select(["line_id", "space_id", "at", "calls"], row)

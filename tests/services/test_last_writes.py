@@ -124,6 +124,10 @@ def test_each_line_has_its_own_calls_however_many_there_are(
         history.append(new, [CALL | {"endpoint": line}] if place % 2 == 0 else ())
     db.session.commit()
     assert history.verify(alpha)[1] == []
+    steps = db.session.scalars(
+        select(HistoryLine.step).where(HistoryLine.space_id == alpha.id).order_by(HistoryLine.id)
+    ).all()
+    assert list(steps[-lines:]) == [f"step-{place}" for place in range(lines)], "in their order"
     found = db.session.execute(
         select(HistoryLine.step, LineCalls.calls)
         .join(LineCalls, LineCalls.line_id == HistoryLine.id)

@@ -161,6 +161,17 @@ LACKING = {
         .returning(StateCount.state)
         .cte()
     ),
+    "two rows, one of another space, added beside a query": select(literal(1)).add_cte(
+        insert(StateCount)
+        .values(
+            [
+                {"space_id": OURS, "state": "waiting", "invoices": 1},
+                {"space_id": THEIRS, "state": "waiting", "invoices": 1},
+            ]
+        )
+        .returning(StateCount.state)
+        .cte()
+    ),
     "a row of no space added beside a query": select(literal(1)).add_cte(
         insert(PersonName).values(kind="teams", remote_id="t").returning(PersonName.id).cte()
     ),
