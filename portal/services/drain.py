@@ -26,6 +26,7 @@ from portal.services import (
     batches,
     calls,
     clients,
+    history,
     inbox,
     invoices,
     member_import,
@@ -71,6 +72,15 @@ _LOOK = _SPACE.add_columns(
     and_(InvoiceSync.space_id == bindparam("space"), InvoiceSync.id == _MOST_DUE),
 )
 """Made once: what is asked before each invoice costs more to make than to send."""
+_THOSE_DUE = (
+    select(InvoiceSync.cobot_invoice_id)
+    .where(InvoiceSync.space_id == bindparam("space"), InvoiceSync.next_try_at <= bindparam("now"))
+    .order_by(InvoiceSync.is_urgent.desc(), InvoiceSync.is_backfill, InvoiceSync.id)
+    .limit(bindparam("most"))
+)
+MOST_EXPECTED = 100
+"""Of so many the ends of their histories are learnt at once: more than one drain gets done where
+calls take their time."""
 
 COME_AGAIN = timedelta(seconds=1)
 """After so long a space is looked at again whose lock was taken."""
@@ -143,6 +153,8 @@ def _work_through(
         return space.probe_at
     finally:
         db.session.commit()
+    _expect_those_due(space_id)
+    db.session.commit()
     try:
         while time.monotonic() < end and not stopping.requested.is_set():
             look = _look(work)
@@ -153,6 +165,13 @@ def _work_through(
     except LeaveSpace as leaving:
         return leaving.until
     return None
+
+
+def _expect_those_due(space_id: int) -> None:
+    due = db.session.scalars(
+        _THOSE_DUE, {"space": space_id, "now": utcnow(), "most": MOST_EXPECTED}
+    )
+    history.expect(space_id, [history.chain_of_invoice(space_id, one) for one in due])
 
 
 def _next(work: Work, look: _Look, only_urgent: bool) -> bool:

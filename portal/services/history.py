@@ -29,6 +29,7 @@ FIRST = hashlib.sha256(b"").hexdigest()
 
 MOST_HEADS = 2000
 _ENDS = "ends of chains"
+_SOON = "chains that grow soon"
 
 
 @dataclass
@@ -68,10 +69,14 @@ class Break:
 def chain_name(space_id: int, invoice: InvoiceSync | None, member: MemberSync | None) -> str:
     """Return whose life a line belongs to, in names that do not change."""
     if invoice is not None:
-        return f"space:{space_id}/invoice:{invoice.cobot_invoice_id}"
+        return chain_of_invoice(space_id, invoice.cobot_invoice_id)
     if member is not None:
         return f"space:{space_id}/member:{member.cobot_membership_id}"
     return f"space:{space_id}"
+
+
+def chain_of_invoice(space_id: int, cobot_invoice_id: str) -> str:
+    return f"space:{space_id}/invoice:{cobot_invoice_id}"
 
 
 def append(line: NewLine, calls: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -81,7 +86,7 @@ def append(line: NewLine, calls: Sequence[Mapping[str, Any]] = ()) -> None:
     """
     heads = _heads(line.space_id, is_line=True)
     if line.chain not in heads:
-        heads[line.chain] = _head(line.space_id, line.chain)
+        _look_up_with_those_soon(line.space_id, line.chain)
     number, before = heads[line.chain]
     line.number = number + 1
     line.previous_hash = before
@@ -105,25 +110,25 @@ def _heads(space_id: int, *, is_line: bool = False) -> dict[str, tuple[int, str]
 def look_up(space_id: int, chains: Sequence[str]) -> None:
     """Learn the ends of chains that are about to grow, all in one statement."""
     heads = _heads(space_id)
-    found = db.session.execute(
-        select(HistoryLine.chain, HistoryLine.number, HistoryLine.hash)
-        .where(HistoryLine.space_id == space_id, HistoryLine.chain.in_(chains))
-        .order_by(HistoryLine.number)
-    )
+    last_writes.write_lines()
+    with db.session.no_autoflush:
+        found = db.session.execute(
+            select(HistoryLine.chain, HistoryLine.number, HistoryLine.hash)
+            .where(HistoryLine.space_id == space_id, HistoryLine.chain.in_(chains))
+            .order_by(HistoryLine.number)
+        )
     heads |= dict.fromkeys(chains, (0, FIRST))
     heads |= {chain: (number, before) for chain, number, before in found}
 
 
-def _head(space_id: int, chain: str) -> tuple[int, str]:
-    last_writes.write_lines()
-    with db.session.no_autoflush:
-        last = db.session.execute(
-            select(HistoryLine.number, HistoryLine.hash)
-            .where(HistoryLine.space_id == space_id, HistoryLine.chain == chain)
-            .order_by(HistoryLine.number.desc())
-            .limit(1)
-        ).one_or_none()
-    return (last.number, last.hash) if last else (0, FIRST)
+def expect(space_id: int, chains: Sequence[str]) -> None:
+    """Name the chains that grow soon: with the end of the first of them all are learnt."""
+    db.session.info[_SOON] = (space_id, list(chains))
+
+
+def _look_up_with_those_soon(space_id: int, chain: str) -> None:
+    of_space, chains = db.session.info.pop(_SOON, (None, []))
+    look_up(space_id, [chain, *chains] if of_space == space_id else [chain])
 
 
 @event.listens_for(db.session, "after_soft_rollback")
