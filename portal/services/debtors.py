@@ -29,9 +29,21 @@ MEMBER_WAITS = 10
 """So many first tries an invoice lets its member become a contact before it goes on without."""
 
 _SPACES = table_of(Space)
+_MEMBERS = table_of(MemberSync)
 _PEOPLE = table_of(PersonName)
 _KNOWN = (
-    select(MemberSync, LINKS.c.contact_id, _PEOPLE.c.id, _PEOPLE.c.name, _PEOPLE.c.erased_at)
+    select(
+        _MEMBERS.c.id,
+        _MEMBERS.c.state,
+        _MEMBERS.c.contact_id,
+        _MEMBERS.c.number_written,
+        _MEMBERS.c.number_before,
+        LINKS.c.contact_id,
+        _PEOPLE.c.id,
+        _PEOPLE.c.name,
+        _PEOPLE.c.erased_at,
+        _SPACES.c.sequence,
+    )
     .select_from(_SPACES)
     .outerjoin(
         LINKS,
@@ -50,29 +62,39 @@ _KNOWN = (
         ),
     )
     .outerjoin(
-        MemberSync,
+        _MEMBERS,
         and_(
-            MemberSync.space_id == bindparam("space"),
-            MemberSync.cobot_membership_id == bindparam("member"),
+            _MEMBERS.c.space_id == bindparam("space"),
+            _MEMBERS.c.cobot_membership_id == bindparam("member"),
         ),
     )
     .where(_SPACES.c.id == bindparam("space"))
-    .execution_options(populate_existing=True)
 )
 """Made once: it is asked for each invoice, all that is known in one statement."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """The member who pays an invoice, as far as its way goes by them."""
+
+    state: State
+    contact_id: str | None
+    number_written: str | None
+    number_before: str | None
 
 
 @dataclass(frozen=True)
 class Known:
     """What is known of who pays an invoice."""
 
-    member: MemberSync | None
-    """The member that they are."""
+    member: Member | None
     link: str | None
     """The contact that an admin chose for them."""
     person_id: int | None
     name: str | None
     name_erased_at: datetime | None
+    number: int
+    """The space's count of writes: all of this holds as long as it stays (`space_row`)."""
 
     def is_called(self, name: str | None) -> bool:
         """Say whether this name needs no writing: it stands there, or was erased for good."""
@@ -92,32 +114,37 @@ def known_of(space_id: int, kind: str, remote_id: str) -> Known:
                 "member": remote_id if kind == "memberships" else None,
             },
         )
-    return Known(*found.one())
+    member_id, state, contact_id, written, before, *rest = found.one()
+    is_member = member_id is not None
+    return Known(Member(state, contact_id, written, before) if is_member else None, *rest)
 
 
-def link_of(member: MemberSync | None) -> MemberLink | None:
+def link_of(member: MemberSync | Member | None) -> MemberLink | None:
     """Return the member's own contact as the rules take it, None while there is none."""
     if member is None or member.contact_id is None:
         return None
     return MemberLink(member.contact_id, member.number_written, member.number_before)
 
 
-def waits_for_member(work: Work, row: InvoiceSync, member: MemberSync | None) -> bool:
-    """Let a new member become a contact first; a failed write-back of the number holds nobody."""
+def must_wait(row: InvoiceSync, member: Member | None) -> bool:
+    """Say whether a new member becomes a contact first; a failed write-back of the number holds
+    nobody."""
     is_coming = (
         member is not None
         and member.contact_id is None
         and member.state in (State.WAITING, State.SENDING, State.UNKNOWN)
     )
-    if not is_coming or row.member_waits >= MEMBER_WAITS:
-        return False
+    return is_coming and row.member_waits < MEMBER_WAITS
+
+
+def wait_for_member(work: Work, row: InvoiceSync) -> None:
+    """Let the member go first."""
     row.member_waits += 1
     row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
     row.cause_code, row.cause_params = "member_pending", {}
     record.touch(row)
     note_row(row, "waits_for_member", "later", next_try_at=row.next_try_at)
     work.commit(Edge.WAITS_FOR_MEMBER)
-    return True
 
 
 def contact_of(

@@ -5,14 +5,17 @@ Each step may run twice.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
+from rq.timeouts import BaseTimeoutException
 
 from portal.cobot.records import Invoice
 from portal.core import core
-from portal.database import db, utcnow
+from portal.database import AWAY, db, utcnow
 from portal.errors import Forbidden, NotFound, RemoteError
 from portal.models import InvoiceSync, State, Step
 from portal.money import to_cents
@@ -28,9 +31,10 @@ from portal.services import (
 )
 from portal.services.debtors import Known
 from portal.services.edges import Edge
+from portal.services.locks import LockLost
 from portal.services.rows import fail, note_row
 from portal.services.settings_of import voucher_settings
-from portal.services.work import Work
+from portal.services.work import Parked, Work
 from portal.sync.causes import Cause
 from portal.sync.lines import line_facts
 from portal.sync.plans import NotBookable, Skip, VoucherPlan
@@ -40,6 +44,9 @@ log = structlog.get_logger(__name__)
 
 READABLE_AFTER_RETRIES = 10
 """A 404 soon after the announcement may mean "not yet": for so many first retry steps."""
+
+LEFT_AS_IT_IS = (LockLost, BaseTimeoutException, *AWAY)
+"""After these nothing more is written in this turn."""
 
 
 def sync(work: Work, row: InvoiceSync) -> None:
@@ -73,37 +80,77 @@ def sync(work: Work, row: InvoiceSync) -> None:
 
 def _book(work: Work, row: InvoiceSync) -> None:
     parked = work.parked(row)
-    invoice = parked.invoice if parked is not None else _read(work, row)
-    if invoice is None:
-        return
-    known = _known_of(row, invoice) if parked is not None else _note_facts(row, invoice)
-    plan = _plan_at_hand(work, row, invoice)
     if parked is None:
-        work.commit(Edge.FETCHED)
+        invoice = _read(work, row)
+        if invoice is None:
+            return
         parked = work.park(row, invoice)
-    else:
-        db.session.commit()
-    if plan is None:
-        plan = _plan(work, row, invoice)
-        if plan is None:
+    known = _known_of(row, parked.invoice)
+    planned = _plan_at_hand(work, parked.invoice)
+    db.session.commit()
+    if planned is None:
+        _keep(work, row, parked, known)
+        planned = _plan(work, row, parked.invoice)
+        if planned is None:
             return
-        known = _known_of(row, invoice)  # time has passed, with calls
+        known = _known_of(row, parked.invoice)  # time has passed, with calls
         db.session.commit()
-    if debtors.waits_for_member(work, row, known.member):
-        return
-    parked.contact = parked.contact or debtors.contact_of(work, row, parked.invoice, known)
-    contact_id, no_contact = parked.contact
+    try:
+        if not _make_ready(work, row, parked, known, planned):
+            return
+    except LEFT_AS_IT_IS:
+        raise
+    except Exception:
+        _keep(work, row, parked, known, planned)
+        raise
+    _note(row, parked, known, planned)
+    contact_id, no_contact = parked.contact or (None, None)
     supplier = supplier_name(parked.invoice)
-    if not parked.has_looked:
-        found = looks.find(work, row, plan.number, plan.credit_debit)
-        if found and receipts.take_what_was_there(work, row, plan, found, parked):
-            return
-        parked.has_looked = True
-    if not receipts.upload(work, row, plan, parked):
-        return
     why = partial(_why_refused, work, parked.invoice)
-    if receipts.send(work, row, plan, contact_id, supplier, why):
+    if receipts.send(work, row, planned.plan, contact_id, supplier, why):
         receipts.finish(work, row, no_contact=no_contact)
+
+
+def _make_ready(
+    work: Work, row: InvoiceSync, parked: Parked, known: Known, planned: _Planned
+) -> bool:
+    """Do what comes before the receipt; return False where that ended this turn.
+
+    Nothing here needs to be known to whoever comes after us: it is read and looked for again. So
+    it is kept with the permission to send, or else where the invoice goes no further for now.
+    """
+    keep = partial(_keep, work, row, parked, known, planned)
+    if debtors.must_wait(row, known.member):
+        keep()
+        debtors.wait_for_member(work, row)
+        return False
+    parked.contact = parked.contact or debtors.contact_of(work, row, parked.invoice, known)
+    plan = planned.plan
+    if not parked.has_looked:
+        if found := looks.find(work, row, plan.number, plan.credit_debit):
+            keep()
+            if receipts.take_what_was_there(work, row, plan, found, parked):
+                return False
+        parked.has_looked = True
+    try:
+        receipts.upload(work, row, plan, parked)
+    except receipts.NoPdf as missing:
+        keep()
+        receipts.wait_for_pdf(work, row, missing.error)
+        return False
+    return True
+
+
+def _keep(
+    work: Work, row: InvoiceSync, parked: Parked, known: Known, planned: _Planned | None = None
+) -> None:
+    """Keep what was read by itself: the invoice goes no further for now, and people see it."""
+    if parked.is_noted:
+        return
+    db.session.rollback()
+    _note(row, parked, known, planned, is_sent=False)
+    work.commit(Edge.FETCHED)
+    parked.is_noted, parked.sequence = True, row.sequence
 
 
 def _read(work: Work, row: InvoiceSync) -> Invoice | None:
@@ -136,12 +183,36 @@ def _known_of(row: InvoiceSync, invoice: Invoice) -> Known:
     return debtors.known_of(row.space_id, debtor.kind, debtor.id)
 
 
-def _note_facts(row: InvoiceSync, invoice: Invoice) -> Known:
-    """Note what was read, and return what is known of who pays. The caller commits."""
+def _note(
+    row: InvoiceSync,
+    parked: Parked,
+    known: Known,
+    planned: _Planned | None,
+    *,
+    is_sent: bool = True,
+) -> None:
+    """Note what was read and planned, and what was uploaded where the receipt is sent next.
+
+    The caller commits.
+    """
+    is_first = not parked.is_noted and row.step == Step.NONE
+    lines = int(is_first) + (1 + int(parked.uploaded is not None) if is_sent else 0)
+    # Before the name, as who blanks it does.
+    number = space_row.write(row.space_id, ahead=lines)
+    if not parked.is_noted:
+        if number > known.number + 1:
+            known = _known_of(row, parked.invoice)  # somebody wrote in the space since
+        _note_facts(row, parked.invoice, known)
+    if is_first:
+        _note_reading(row, parked)
+    if planned is not None:
+        row.lines, row.due_date = planned.lines, planned.plan.due_date
+    if is_sent:
+        receipts.note_upload(row, parked)
+
+
+def _note_facts(row: InvoiceSync, invoice: Invoice, known: Known) -> None:
     debtor = invoice.debtor
-    is_first = row.step == Step.NONE
-    space_row.write(row.space_id, ahead=int(is_first))  # before the name, as who blanks it does
-    known = _known_of(row, invoice)
     name = supplier_name(invoice)
     if known.is_called(name):
         row.person_id = known.person_id
@@ -161,20 +232,24 @@ def _note_facts(row: InvoiceSync, invoice: Invoice) -> Known:
     row.currency = invoice.currency
     row.debtor_kind = debtor.kind if debtor else None
     row.debtor_id = debtor.id if debtor else None
-    if is_first:
-        row.step = Step.FETCHED
-        note_row(
-            row,
-            "fetched",
-            "done",
-            number=invoice.number,
-            gross=str(invoice.gross),
-            currency=invoice.currency,
-            customer_number=invoice.customer_number,
-            lines=len(invoice.lines),
-        )
     record.touch(row)
-    return known
+
+
+def _note_reading(row: InvoiceSync, parked: Parked) -> None:
+    invoice = parked.invoice
+    row.step = Step.FETCHED
+    note_row(
+        row,
+        "fetched",
+        "done",
+        at=parked.said_at,
+        called=parked.calls,
+        number=invoice.number,
+        gross=str(invoice.gross),
+        currency=invoice.currency,
+        customer_number=invoice.customer_number,
+        lines=len(invoice.lines),
+    )
 
 
 def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
@@ -192,10 +267,18 @@ def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
     work.commit(Edge.SKIPPED)
 
 
-def _plan_at_hand(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
+@dataclass(frozen=True)
+class _Planned:
+    """How an invoice is booked, and its positions as the log shows them."""
+
+    plan: VoucherPlan
+    lines: list[Any]
+
+
+def _plan_at_hand(work: Work, invoice: Invoice) -> _Planned | None:
     """Decide how the invoice is booked where all that takes is at hand, as in all but a few.
 
-    None where something must be asked or said first: then `_plan` decides. No commit.
+    None where something must be asked or said first: then `_plan` decides.
     """
     chart = charts.at_hand(work.space)
     if chart is None or not chart.has_cost_centre:
@@ -203,13 +286,11 @@ def _plan_at_hand(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan
     plan = plan_voucher(invoice, chart.index, voucher_settings(work.space))
     if not isinstance(plan, VoucherPlan):
         return None
-    row.lines = line_facts(invoice, chart.index)
-    row.due_date = plan.due_date
-    return plan
+    return _Planned(plan, line_facts(invoice, chart.index))
 
 
-def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
-    """Decide how the invoice is booked; None when it is not."""
+def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> _Planned | None:
+    """Decide how the invoice is booked; None when it is not. The caller commits."""
     space = work.space
     settings = voucher_settings(space)
     index = charts.index_of(space, work.remotes)
@@ -223,7 +304,7 @@ def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> VoucherPlan | None:
     row.lines = line_facts(invoice, index)
     if isinstance(plan, VoucherPlan):
         row.due_date = plan.due_date
-        return plan
+        return _Planned(plan, row.lines)
     if isinstance(plan, Skip):
         _skip(row, plan.cause)
         work.commit(Edge.SKIPPED)

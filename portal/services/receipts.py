@@ -16,10 +16,18 @@ from sqlalchemy import delete, update
 
 from portal.core import core
 from portal.database import db, utcnow
-from portal.errors import NotFound, OutcomeUnknown, Rejected, TemporaryError, UnusableAnswer
+from portal.errors import (
+    NotFound,
+    OutcomeUnknown,
+    PortalError,
+    Rejected,
+    RemoteError,
+    TemporaryError,
+    UnusableAnswer,
+)
 from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
-from portal.services import activities, charts, looks, pauses, record, space_row
+from portal.services import activities, charts, looks, pauses, record
 from portal.services.edges import Edge
 from portal.services.locks import LockLost
 from portal.services.rows import fail, forget_cause, note_row
@@ -60,50 +68,62 @@ def take_what_was_there(
     return True
 
 
-def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> bool:
-    """Bring the PDF to sevdesk unchanged; False when Cobot has none yet.
+class NoPdf(PortalError):
+    """Cobot has no PDF of the invoice; `error` is what it said."""
 
-    No commit: it is kept together with the permission to send. Whoever dies before that uploads
-    once more, and nothing refers to the first file.
+    def __init__(self, error: RemoteError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> None:
+    """Bring the PDF to sevdesk unchanged, unless it is there. Raises NoPdf.
+
+    No commit: it is kept together with the permission to send (`note_upload`). Whoever dies before
+    that uploads once more, and nothing refers to the first file.
     """
-    if row.step == Step.UPLOADED and row.filename:
-        work.wait_to_write()
-        return True
-    if parked.uploaded is None and not _upload(work, row, plan, parked):
-        return False
+    is_there = parked.uploaded is not None or (row.step == Step.UPLOADED and row.filename)
+    if not is_there:
+        parked.uploaded = _upload(work, row, plan, parked)
+        parked.pdf = None
     work.wait_to_write()  # the receipt itself, while nothing is changed yet
-    assert parked.uploaded is not None
-    uploaded, parked.uploaded = parked.uploaded, None
-    row.filename = uploaded.filename
-    row.pdf_sha256 = uploaded.sha256
-    row.step = Step.UPLOADED
-    space_row.write(row.space_id, ahead=2)  # this line and the one before the sending
-    note_row(row, "uploaded", "done", bytes=uploaded.size, sha256=uploaded.sha256)
-    return True
 
 
-def _upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> bool:
+def _upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> Uploaded:
     try:
         pdf = parked.pdf or work.remotes.cobot.invoice_pdf(row.cobot_invoice_id)
     except (NotFound, UnusableAnswer) as err:
-        row.failing_since = row.failing_since or utcnow()
-        give_up = timedelta(seconds=core().config.give_up_after_seconds)
-        if utcnow() - row.failing_since > give_up:
-            fail(row, Cause("pdf_missing"), step="pdf", error=err)
-        else:
-            row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
-            row.cause_code, row.cause_params = "pdf_missing", {}
-            record.touch(row)
-            note_row(row, "pdf", "later", error=err, next_try_at=row.next_try_at)
-        row.attempts += 1
-        work.commit(Edge.LATER)
-        return False
+        raise NoPdf(err) from None
     parked.pdf = pdf
     work.wait_to_write()
     filename = work.remotes.sevdesk.upload(pdf, f"{_file_name(plan.number)}.pdf")
-    parked.uploaded = Uploaded(filename, hashlib.sha256(pdf).hexdigest(), len(pdf))
-    parked.pdf = None
-    return True
+    return Uploaded(filename, hashlib.sha256(pdf).hexdigest(), len(pdf))
+
+
+def wait_for_pdf(work: Work, row: InvoiceSync, error: RemoteError) -> None:
+    """Come again for the PDF; after a long time it is a person's matter."""
+    row.failing_since = row.failing_since or utcnow()
+    give_up = timedelta(seconds=core().config.give_up_after_seconds)
+    if utcnow() - row.failing_since > give_up:
+        fail(row, Cause("pdf_missing"), step="pdf", error=error)
+    else:
+        row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
+        row.cause_code, row.cause_params = "pdf_missing", {}
+        record.touch(row)
+        note_row(row, "pdf", "later", error=error, next_try_at=row.next_try_at)
+    row.attempts += 1
+    work.commit(Edge.LATER)
+
+
+def note_upload(row: InvoiceSync, parked: Parked) -> None:
+    """Note what was uploaded, where it stands in no row yet. The caller commits."""
+    uploaded, parked.uploaded = parked.uploaded, None
+    if uploaded is None:
+        return
+    row.filename = uploaded.filename
+    row.pdf_sha256 = uploaded.sha256
+    row.step = Step.UPLOADED
+    note_row(row, "uploaded", "done", bytes=uploaded.size, sha256=uploaded.sha256)
 
 
 def _file_name(number: str) -> str:

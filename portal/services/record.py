@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -45,10 +45,12 @@ def note(
     member: MemberSync | None = None,
     actor: str = PORTAL,
     at: datetime | None = None,
+    called: Sequence[Mapping[str, Any]] | None = None,
     **facts: Any,
 ) -> None:
     """Add one line to the history of an invoice, a member, or the space. The caller commits.
 
+    `called` are the calls that led to it, by default what an invoice's last line did not take.
     `facts` holds figures, ids and codes, never a secret, a name or an address.
     """
     line = history.NewLine(
@@ -62,7 +64,9 @@ def note(
         outcome=outcome,
         facts={name: value for name, value in facts.items() if value is not None},
     )
-    history.append(line, calls.collected() if invoice is not None else ())
+    if called is None:
+        called = calls.collected() if invoice is not None else ()
+    history.append(line, called)
 
 
 def touch(invoice: InvoiceSync) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import bindparam, select
@@ -23,7 +24,7 @@ from portal.errors import (
     UnusableAnswer,
 )
 from portal.models import InvoiceSync, MemberSync, Space, State
-from portal.services import budgets, clients, patience, pauses, record, space_row
+from portal.services import budgets, calls, clients, patience, pauses, record, space_row
 from portal.services.clients import Remotes
 from portal.services.edges import BEFORE_A_WRITE, Edge
 from portal.services.locks import Lock
@@ -82,10 +83,16 @@ class Parked:
 
     invoice: Invoice
     read_at: float
+    said_at: datetime
+    """When it was read, as its line in the history says."""
+    calls: list[dict[str, Any]]
+    """What was called to read it, for that line."""
     sequence: int
     """The row's number of change: one that came since (an edit in Cobot, a retry) asks anew."""
     token_key: str | None
     """The token that sevdesk was asked with: another one may open another sevdesk."""
+    is_noted: bool = False
+    """That what was read stands in the row; until then only this process knows of it."""
     contact: tuple[str | None, Cause | None] | None = None
     pdf: bytes | None = None
     uploaded: Uploaded | None = None
@@ -133,7 +140,9 @@ class Work:
         kept = core().parked
         if len(kept) > MOST_PARKED:
             kept.clear()
-        parked = Parked(invoice, time.monotonic(), row.sequence, self.token_key)
+        parked = Parked(
+            invoice, time.monotonic(), utcnow(), calls.collected(), row.sequence, self.token_key
+        )
         kept[self.space.id, invoice.id] = parked
         self.in_hand = parked
         return parked
@@ -186,9 +195,9 @@ class Work:
             fail(row, Cause("unexpected", {"ref": reference(row)}), step="sync")
             self.commit(Edge.FAILED)
 
-    def need_sevdesk_calls(self, calls: int) -> None:
+    def need_sevdesk_calls(self, count: int) -> None:
         """Go on only when so many calls to sevdesk are free. Raises BudgetExhausted."""
-        budgets.need(f"sevdesk|{self.space.sevdesk_token_key}", budgets.sevdesk_limit(), calls)
+        budgets.need(f"sevdesk|{self.space.sevdesk_token_key}", budgets.sevdesk_limit(), count)
 
     def wait_to_write(self) -> None:
         """Wait, where this worker may, until sevdesk may be called once more, without taking that

@@ -112,7 +112,7 @@ def test_killed_again_and_again_it_ends_complete_with_no_double_and_five_calls_e
     task = prepared(alpha)
     backfill.WORK.start(alpha, task)
     real, count = Work.commit, 0
-    deaths = {40: Edge.TAGGED, 160: Edge.SENDING, 320: Edge.SAVED, 480: Edge.FETCHED}
+    deaths = {40: Edge.TAGGED, 120: Edge.SENDING, 240: Edge.SAVED, 360: Edge.TAGGED}
 
     def commit(self: Work, edge: Edge) -> None:
         nonlocal count

@@ -6,6 +6,7 @@ import json
 import os
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -34,6 +35,7 @@ from portal.services import (
     history,
     housekeeping,
     invoices,
+    looks,
     member_import,
     support,
     upkeep,
@@ -115,26 +117,45 @@ def test_a_name_stays_that_an_invoice_is_about_to_take(
     row = row_of(sync(remote, alpha, debitor=debtor))
     row.person_id = None  # nobody needs the name now
     db.session.commit()
-    space_id, known_of = alpha.id, invoices._known_of
+    space_id, note_facts = alpha.id, invoices._note_facts
     tidying: list[Future[int]] = []
 
     def let_names_go() -> int:
         with core_app.app_context(), in_space(space_id):
             return housekeeping._let_names_go(space_id)
 
-    def know(row: InvoiceSync, invoice: Invoice) -> Known:
-        found = known_of(row, invoice)
-        if not tidying:
-            tidying.append(thread.submit(let_names_go))
-            wait([tidying[0]], timeout=1)
-        return found
+    def tidy_and_note(row: InvoiceSync, invoice: Invoice, known: Known) -> None:
+        tidying.append(thread.submit(let_names_go))
+        wait([tidying[0]], timeout=1)
+        note_facts(row, invoice, known)
 
-    monkeypatch.setattr(invoices, "_known_of", know)
+    monkeypatch.setattr(invoices, "_note_facts", tidy_and_note)
     with ThreadPoolExecutor(1) as thread:
         row = row_of(sync(remote, alpha, debitor=debtor))
         assert tidying[0].result(30) == 0
     assert row.state == State.MISMATCHED
     assert row.person_id is not None
+
+
+def test_a_name_that_was_tidied_away_while_sevdesk_was_asked_is_written_anew(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debtor = {"type": "memberships", "id": "mem-lost"}
+    row = row_of(sync(remote, alpha, debitor=debtor))
+    row.person_id = None  # nobody needs the name now
+    db.session.commit()
+    find, gone = looks.find, []
+
+    def tidy_and_find(*asked: Any) -> Any:
+        gone.append(housekeeping._let_names_go(alpha.id))
+        return find(*asked)
+
+    monkeypatch.setattr(looks, "find", tidy_and_find)
+    row = row_of(sync(remote, alpha, debitor=debtor))
+    assert gone == [1]
+    assert row.state == State.MISMATCHED
+    assert row.person_id is not None
+    assert history.verify(alpha)[1] == []
 
 
 def test_disconnected_space_is_deleted_after_its_grace_and_not_before(
