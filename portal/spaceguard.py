@@ -124,15 +124,22 @@ class _Look:
         them."""
         table: Any = statement.table
         column = space_column(table)
-        if statement.select is not None:
-            self.inside(statement.select, {})
+        for part in statement.get_children():
+            if part is not table:
+                self.inside(part, {})  # what it is made of, and what is written beside it
         if column is None:
             return
         self.tables.add(table.name)
+        changed = getattr(statement._post_values_clause, "update_values_to_set", None)
         if table.name == SPACE_TABLE:
             self.lacking = table.name  # it has no id yet: only where all spaces are open
+        elif column in _by_name(dict(changed or {})):
+            self.lacking = table.name  # a row never moves to another space
         elif statement.select is not None:
-            self._given(table, self._of_row(statement, column))
+            names = statement._select_names or ()
+            for query in _queries_of(statement.select):
+                given = dict(zip(names, query.selected_columns, strict=False))
+                self._given(table, _by_name(given).get(column))
         elif is_within:
             rows: Any = (statement._multi_values or ([statement._values],))[0]
             for row in rows:
@@ -140,11 +147,6 @@ class _Look:
         else:
             count = len(statement._multi_values[0]) if statement._multi_values else 0
             self.columns += [f"{column}_m{place}" for place in range(count)] or [column]
-
-    def _of_row(self, statement: Insert, column: str) -> Any:
-        """Return what rows that are made of rows have for their space, None for nothing."""
-        values = getattr(statement.select, "selected_columns", ())
-        return _by_name(dict(zip(statement._select_names or (), values, strict=False))).get(column)
 
     def _given(self, table: Table, space: Any) -> None:
         """Take what stands for the space of a new row: a parameter, or the space of another row."""
@@ -307,6 +309,17 @@ def _leaves_of(element: ClauseElement) -> Iterator[FromClause]:
     for child in element.get_children():
         if isinstance(child, ClauseElement):
             yield from _leaves_of(child)
+
+
+def _queries_of(query: Any) -> Iterator[Select[Any]]:
+    """Return the queries whose rows are put together."""
+    while isinstance(query, SelectStatementGrouping):
+        query = query.element
+    if isinstance(query, CompoundSelect):
+        for part in query.selects:
+            yield from _queries_of(part)
+    else:
+        yield query
 
 
 def _by_name(values: Mapping[Any, Any] | None) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import event, select, update
+from sqlalchemy import and_, bindparam, event, func, select, update
 from sqlalchemy.orm import Session
 
-from portal.database import db
+from portal.database import db, table_of
 from portal.models import HistoryLine, InvoiceSync, MemberSync, Space
 from portal.services import last_writes, space_row
 
@@ -30,6 +30,25 @@ FIRST = hashlib.sha256(b"").hexdigest()
 MOST_HEADS = 2000
 _ENDS = "ends of chains"
 _SOON = "chains that grow soon"
+_LINES = table_of(HistoryLine)
+_OF_SPACE = _LINES.c.space_id == bindparam("space")
+_LAST_OF = (
+    select(_LINES.c.number, _LINES.c.hash)
+    .where(_OF_SPACE, _LINES.c.chain == bindparam("chain"))
+    .order_by(_LINES.c.number.desc())
+    .limit(1)
+)
+_LAST = (
+    select(_LINES.c.chain, func.max(_LINES.c.number).label("number"))
+    .where(_OF_SPACE, _LINES.c.chain.in_(bindparam("chains", expanding=True)))
+    .group_by(_LINES.c.chain)
+    .subquery()
+)
+_LAST_OF_EACH = (
+    select(_LINES.c.chain, _LINES.c.number, _LINES.c.hash)
+    .join(_LAST, and_(_LAST.c.chain == _LINES.c.chain, _LAST.c.number == _LINES.c.number))
+    .where(_OF_SPACE)
+)
 
 
 @dataclass
@@ -86,7 +105,7 @@ def append(line: NewLine, calls: Sequence[Mapping[str, Any]] = ()) -> None:
     """
     heads = _heads(line.space_id, is_line=True)
     if line.chain not in heads:
-        _look_up_with_those_soon(line.space_id, line.chain)
+        _learn(line.space_id, line.chain)
     number, before = heads[line.chain]
     line.number = number + 1
     line.previous_hash = before
@@ -112,11 +131,7 @@ def look_up(space_id: int, chains: Sequence[str]) -> None:
     heads = _heads(space_id)
     last_writes.write_lines()
     with db.session.no_autoflush:
-        found = db.session.execute(
-            select(HistoryLine.chain, HistoryLine.number, HistoryLine.hash)
-            .where(HistoryLine.space_id == space_id, HistoryLine.chain.in_(chains))
-            .order_by(HistoryLine.number)
-        )
+        found = db.session.execute(_LAST_OF_EACH, {"space": space_id, "chains": chains})
     heads |= dict.fromkeys(chains, (0, FIRST))
     heads |= {chain: (number, before) for chain, number, before in found}
 
@@ -126,9 +141,16 @@ def expect(space_id: int, chains: Sequence[str]) -> None:
     db.session.info[_SOON] = (space_id, list(chains))
 
 
-def _look_up_with_those_soon(space_id: int, chain: str) -> None:
-    of_space, chains = db.session.info.pop(_SOON, (None, []))
-    look_up(space_id, [chain, *chains] if of_space == space_id else [chain])
+def _learn(space_id: int, chain: str) -> None:
+    of_space, chains = db.session.info.get(_SOON, (None, []))
+    if of_space == space_id and chain in chains:
+        del db.session.info[_SOON]
+        look_up(space_id, chains)
+        return
+    last_writes.write_lines()
+    with db.session.no_autoflush:
+        last = db.session.execute(_LAST_OF, {"space": space_id, "chain": chain}).one_or_none()
+    _heads(space_id)[chain] = (last.number, last.hash) if last else (0, FIRST)
 
 
 @event.listens_for(db.session, "after_soft_rollback")

@@ -98,17 +98,16 @@ def _book(work: Work, row: InvoiceSync) -> None:
     try:
         if not _make_ready(work, row, parked, known, planned):
             return
+        _note(row, parked, known, planned, is_sent=True)
+        why = partial(_why_refused, work, parked.invoice)
+        is_there = receipts.send(work, row, planned.plan, parked, why)
     except LEFT_AS_IT_IS:
         raise
     except Exception:
         _keep(work, row, parked, known, planned)
         raise
-    _note(row, parked, known, planned)
-    contact_id, no_contact = parked.contact or (None, None)
-    supplier = supplier_name(parked.invoice)
-    why = partial(_why_refused, work, parked.invoice)
-    if receipts.send(work, row, planned.plan, contact_id, supplier, why):
-        receipts.finish(work, row, no_contact=no_contact)
+    if is_there:
+        receipts.finish(work, row, no_contact=parked.contact[1] if parked.contact else None)
 
 
 def _make_ready(
@@ -144,13 +143,24 @@ def _make_ready(
 def _keep(
     work: Work, row: InvoiceSync, parked: Parked, known: Known, planned: _Planned | None = None
 ) -> None:
-    """Keep what was read by itself: the invoice goes no further for now, and people see it."""
+    """Keep what was read by itself: the invoice goes no further for now, and people see it.
+
+    Not where the space was disconnected meanwhile.
+    """
     if parked.is_noted:
         return
     db.session.rollback()
-    _note(row, parked, known, planned, is_sent=False)
+    if space_row.take(row.space_id).connected_at is None:
+        db.session.rollback()
+        return
+    db.session.refresh(row)
+    # An edit in Cobot or a retry that came meanwhile asks anew.
+    is_unchanged = row.sequence == parked.sequence
+    _note(row, parked, known, planned)
     work.commit(Edge.FETCHED)
     parked.is_noted, parked.sequence = True, row.sequence
+    if not is_unchanged:
+        work.unpark(row.cobot_invoice_id)
 
 
 def _read(work: Work, row: InvoiceSync) -> Invoice | None:
@@ -189,7 +199,7 @@ def _note(
     known: Known,
     planned: _Planned | None,
     *,
-    is_sent: bool = True,
+    is_sent: bool = False,
 ) -> None:
     """Note what was read and planned, and what was uploaded where the receipt is sent next.
 
@@ -224,7 +234,7 @@ def _note_facts(row: InvoiceSync, invoice: Invoice, known: Known) -> None:
             name,
         )
     if row.changed_in_cobot != "deleted_invoice":
-        row.changed_in_cobot = None  # what was changed before is what has just been read
+        row.changed_in_cobot = None  # this is what it was changed to
     row.number = invoice.number
     row.invoice_date = invoice.invoice_date
     row.customer_number = invoice.customer_number

@@ -24,6 +24,7 @@ from sqlalchemy import (
     null,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.engine import Connection
@@ -81,31 +82,40 @@ def _held() -> _Held:
 @event.listens_for(db.session, "before_commit")
 def _write(session: Session) -> None:
     held: _Held = session.info.pop(_HELD, None) or _Held()
-    row = _invoice_at_hand(session)
+    row, columns = _invoice_at_hand(session)
     if not (held.lines or held.counts or row):
         return
     connection = session.connection()
     is_one = len(held.lines) <= MOST_LINES_TOGETHER and len(held.counts) <= 1
     if is_one and held.lines and connection.dialect.name == "postgresql":
-        _write_together(connection, held, row)
+        _write_together(connection, held, row, columns)
     else:
         _write_lines(connection, held.lines)
         for space_id, changes in held.counts.items():
             found = connection.scalars(_change_counts(len(changes)), _counted(space_id, changes))
             _count_first(connection, space_id, changes, found.all())
         if row is not None:
-            columns, values = _changed(row)
-            _expect_one(row, len(connection.execute(_change_invoice(columns), values).all()))
+            written = connection.execute(_change_invoice(columns), _changed(row, columns))
+            _expect_one(row, len(written.all()))
     if row is not None:
         # As the session does itself once it has written a row: nothing of it is left to write.
         inspect(row)._commit_all(row.__dict__, session.identity_map)
 
 
-def _invoice_at_hand(session: Session) -> InvoiceSync | None:
-    """Return the one invoice that was changed; several are left to the session."""
+def _invoice_at_hand(session: Session) -> tuple[InvoiceSync | None, tuple[str, ...]]:
+    """Return the one invoice that was changed and its columns; several are left to the session."""
     changed = [row for row in session.dirty if isinstance(row, InvoiceSync)]
-    is_one = len(changed) == 1 and bool(inspect(changed[0]).committed_state)
-    return changed[0] if is_one else None
+    columns = _columns(changed[0]) if len(changed) == 1 else ()
+    return (changed[0], columns) if columns else (None, ())
+
+
+def _columns(row: InvoiceSync) -> tuple[str, ...]:
+    """Return what was changed of an invoice. What was set to what it was may have been changed by
+    somebody else."""
+    state = inspect(row)
+    return tuple(
+        name for name in sorted(state.committed_state) if state.attrs[name].history.has_changes()
+    )
 
 
 def _expect_one(row: InvoiceSync, found: int) -> None:
@@ -165,11 +175,10 @@ def _count_first(
         connection.execute(insert(_COUNTS), missing)
 
 
-def _changed(row: InvoiceSync) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Return which columns of an invoice were changed, and the values of the statement."""
-    columns = tuple(sorted(inspect(row).committed_state))
+def _changed(row: InvoiceSync, columns: tuple[str, ...]) -> dict[str, Any]:
+    """Return the values of the statement that writes these columns of an invoice."""
     values = {f"its_{name}": getattr(row, name) for name in columns}
-    return columns, {"its_space": row.space_id, "its_row": row.id, **values}
+    return {"its_space": row.space_id, "its_row": row.id, **values}
 
 
 @lru_cache(_SHAPES)
@@ -191,7 +200,9 @@ def _bind(column: ColumnElement[Any], name: str) -> Any:
 # All in one
 
 
-def _write_together(connection: Connection, held: _Held, row: InvoiceSync | None) -> None:
+def _write_together(
+    connection: Connection, held: _Held, row: InvoiceSync | None, columns: tuple[str, ...]
+) -> None:
     values: dict[str, Any] = {}
     for place, (line, calls) in enumerate(held.lines):
         values |= {f"{name}_{place}": line[name] for name in _FIELDS}
@@ -200,10 +211,8 @@ def _write_together(connection: Connection, held: _Held, row: InvoiceSync | None
     space_id, changes = next(iter(held.counts.items()), (None, {}))
     if space_id is not None:
         values |= _counted(space_id, changes)
-    columns: tuple[str, ...] = ()
     if row is not None:
-        columns, changed = _changed(row)
-        values |= changed
+        values |= _changed(row, columns)
     has_calls = tuple(bool(calls) for _, calls in held.lines)
     found = connection.execute(_together(has_calls, len(changes), columns), values).all()
     if row is not None:
@@ -235,13 +244,14 @@ def _together(has_calls: tuple[bool, ...], states: int, columns: tuple[str, ...]
 
 
 def _all_lines(count: int) -> CTE:
-    # Rows of one insert: their ids go up as they stand, which those of several would not.
+    # Rows of one insert: their ids go up as they stand, which those of several would not. Made of
+    # rows and not of values: SQLAlchemy compiles several rows of values anew each time.
     rows = [
-        {name: _bind(_LINES.c[name], f"{name}_{place}") for name in _FIELDS}
+        select(*(_bind(_LINES.c[name], f"{name}_{place}") for name in _FIELDS))
         for place in range(count)
     ]
-    known_by = (_LINES.c.id, _LINES.c.chain, _LINES.c.number)
-    return insert(_LINES).values(rows).returning(*known_by).cte("lines")
+    made = insert(_LINES).from_select(_FIELDS, union_all(*rows) if count > 1 else rows[0])
+    return made.returning(_LINES.c.id, _LINES.c.chain, _LINES.c.number).cte("lines")
 
 
 def _its_calls(lines: CTE, place: int) -> CTE:

@@ -117,7 +117,7 @@ def wait_for_pdf(work: Work, row: InvoiceSync, error: RemoteError) -> None:
 
 def note_upload(row: InvoiceSync, parked: Parked) -> None:
     """Note what was uploaded, where it stands in no row yet. The caller commits."""
-    uploaded, parked.uploaded = parked.uploaded, None
+    uploaded = parked.uploaded
     if uploaded is None:
         return
     row.filename = uploaded.filename
@@ -134,15 +134,15 @@ def send(
     work: Work,
     row: InvoiceSync,
     plan: VoucherPlan,
-    contact_id: str | None,
-    supplier: str,
-    why: Callable[[], Cause | None] = lambda: None,
+    parked: Parked,
+    why: Callable[[], Cause | None],
 ) -> bool:
     """Send the voucher once; False when it is not, or not surely, there.
 
     `why` looks, after a refusal, for what changed in sevdesk since the plan was made.
     """
-    draft = plan.draft(contact_id, supplier, row.filename)
+    contact_id, _ = parked.contact or (None, None)
+    draft = plan.draft(contact_id, supplier_name(parked.invoice), row.filename)
     begun = time.monotonic()
     row.step = Step.SENT
     row.sent_number = plan.number
@@ -158,6 +158,7 @@ def send(
     note_row(row, "sending", "done", contact=contact_id, **plan.facts())
     record.set_state(row, State.SENDING)
     work.commit(Edge.SENDING)
+    parked.is_noted, parked.uploaded = True, None
     if time.monotonic() - begun > SEND_WITHIN_SECONDS:
         raise LockLost("stopped for too long before the write")
     try:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import event, update
+from sqlalchemy.engine.interfaces import CacheStats
 
 from portal.database import db, utcnow
 from portal.models import Chart, Space
@@ -157,3 +158,26 @@ def test_pass_of_upkeep_asks_as_much_for_many_spaces_as_for_one(core_app: Flask)
         return len(said)
 
     assert passed(1) == passed(20)
+
+
+def test_nothing_that_an_invoice_asks_is_compiled_again(remote: Remote, warm: Space) -> None:
+    def worked() -> list[str]:
+        for _ in range(2):
+            made = remote.invoice("alpha", debitor=KNOWN, items=[line()])
+            announce(warm, "created_invoice", id_of(made))
+        anew: list[str] = []
+
+        def note(*args: Any) -> None:
+            context = args[4]
+            if context.compiled is not None and context.cache_hit is not CacheStats.CACHE_HIT:
+                anew.append(args[2])
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        try:
+            work(warm)
+        finally:
+            event.remove(db.engine, "before_cursor_execute", note)
+        return anew
+
+    worked()
+    assert worked() == []

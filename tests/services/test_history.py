@@ -7,14 +7,14 @@ from datetime import date
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import DatabaseError
 
 from portal.cli import register_commands
 from portal.core import core
-from portal.database import Base, db
+from portal.database import Base, db, utcnow
 from portal.models import HistoryLine, InvoiceSync, PersonName, Space
-from portal.services import connection, history, retention
+from portal.services import connection, history, record, retention
 from tests.services.conftest import Remote, admin_named, announce, row_of, sync, work
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
@@ -127,3 +127,44 @@ def test_the_command_says_whether_a_space_is_whole(
     shown = runner.invoke(args=["invoice", "show", "alpha", "2026-0001"]).output
     assert "saved" in shown
     assert runner.invoke(args=["history", "verify", "nowhere"]).exit_code == 1
+
+
+def test_a_line_more_of_a_long_chain_reads_its_last_one_only(alpha: Space) -> None:
+    for _ in range(20):
+        record.note(alpha.id, "noticed", "done")
+    db.session.commit()
+    db.session.info.clear()  # another process
+    asked: list[str] = []
+
+    def note(*args: object) -> None:
+        asked.append(str(args[2]))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    record.note(alpha.id, "noticed", "done")
+    event.remove(db.engine, "before_cursor_execute", note)
+    db.session.commit()
+    [said] = [one for one in asked if "FROM history_line" in one]
+    assert "LIMIT" in said
+    assert history.verify(alpha)[1] == []
+
+
+def test_the_ends_of_chains_that_grow_soon_are_learnt_all_at_once(alpha: Space) -> None:
+    news = [record.NewInvoice(f"inv-{place}", utcnow(), None) for place in range(5)]
+    rows = record.add_invoices(alpha.id, news)
+    for row in rows:
+        record.note(alpha.id, "announced", "done", invoice=row)
+    db.session.commit()
+    db.session.info.clear()  # the next drain
+    history.expect(alpha.id, [history.chain_name(alpha.id, row, None) for row in rows])
+    asked: list[str] = []
+
+    def note(*args: object) -> None:
+        asked.append(str(args[2]))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    for row in rows:
+        record.note(alpha.id, "noticed", "done", invoice=row)
+        db.session.commit()
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert len([one for one in asked if "FROM history_line" in one]) == 1
+    assert history.verify(alpha)[1] == []

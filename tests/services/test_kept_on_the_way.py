@@ -5,19 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.core import core
 from portal.database import db, utcnow
-from portal.models import HistoryLine, LineCalls, PersonName, Space, State, Step
-from portal.services import history, receipts
+from portal.errors import BudgetExhausted
+from portal.models import (
+    HistoryLine,
+    InvoiceSync,
+    LineCalls,
+    PersonName,
+    Space,
+    State,
+    Step,
+)
+from portal.services import connection, history, receipts
 from portal.services.drain import drain
 from portal.services.edges import Edge
 from portal.services.locks import LockLost
-from portal.services.work import Work
+from portal.services.work import Parked, Work
+from portal.sync.plans import VoucherPlan
 from tests.services.conftest import (
     Json,
     Remote,
+    admin_named,
     announce,
     id_of,
     line,
@@ -29,6 +40,10 @@ from tests.services.conftest import (
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
 NEW = {"type": "memberships", "id": "mem-new"}
+
+
+def broken(*_: Any) -> None:
+    raise ZeroDivisionError
 
 
 @pytest.fixture
@@ -135,14 +150,72 @@ def test_an_invoice_that_waits_for_its_member_shows_what_was_read(
 def test_a_fault_of_our_own_shows_what_was_read(
     remote: Remote, warm: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> None:
-        raise ZeroDivisionError
-
     monkeypatch.setattr(receipts, "upload", broken)
     made = issue(remote, warm)
     drain(warm.id)
     assert row_of(made).cause_code == "unexpected"
     assert_it_is_shown(made, State.FAILED)
+
+
+def test_a_fault_right_before_the_receipt_shows_what_was_read(
+    remote: Remote, warm: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(VoucherPlan, "fingerprint", broken)
+    made = issue(remote, warm)
+    drain(warm.id)
+    assert row_of(made).cause_code == "unexpected"
+    assert_it_is_shown(made, State.FAILED)
+
+
+def test_a_retry_that_comes_while_sevdesk_is_asked_asks_anew(
+    remote: Remote, warm: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody books by hand and presses retry, while the worker waits for the budget."""
+    space_id, made = warm.id, issue(remote, warm)
+
+    def by_hand_then_no_budget(
+        work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked
+    ) -> None:
+        assert parked.contact is not None
+        work.remotes.sevdesk.save_voucher(plan.draft(parked.contact[0], "x", None))
+        with db.engine.begin() as another:
+            number = another.execute(
+                update(Space)
+                .where(Space.id == space_id)
+                .values(sequence=Space.sequence + 1)
+                .returning(Space.sequence)
+            ).scalar_one()
+            another.execute(
+                update(InvoiceSync)
+                .where(InvoiceSync.space_id == space_id, InvoiceSync.id == row.id)
+                .values(sequence=number, next_try_at=utcnow())
+            )
+        raise BudgetExhausted("full", retry_after_seconds=1, remote="sevdesk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(receipts, "upload", by_hand_then_no_budget)
+        drain(space_id)
+    assert_it_is_shown(made, State.WAITING)
+    row_of(made).next_try_at = utcnow()
+    db.session.commit()
+    drain(space_id)
+    row = row_of(made)
+    assert row.was_adopted or row.cause_code == "number_taken"
+    assert "sending done" not in steps_of(made)
+
+
+def test_nothing_of_it_is_kept_once_the_space_is_disconnected(
+    remote: Remote, warm: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disconnect_and_fail(*_: Any) -> None:
+        connection.disconnect(warm, admin=admin_named("owner"))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(receipts, "upload", disconnect_and_fail)
+    made = issue(remote, warm)
+    drain(warm.id)
+    assert row_of(made).number is None
+    assert "fetched done" not in steps_of(made)
 
 
 def test_who_lost_the_lock_writes_nothing_and_the_next_one_reads_again(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import delete, event, inspect, select
+from sqlalchemy import delete, event, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -150,3 +150,17 @@ def test_many_invoices_change_their_state_in_one_transaction(alpha: Space, beta:
     for space in (alpha, beta):
         assert counts_of(space) == {"waiting": 2, "failed": 3, "synced": 1}
         assert history.verify(space)[1] == []
+
+
+def test_what_was_set_to_what_it_was_may_be_anothers_by_now(alpha: Space) -> None:
+    [row] = added(alpha)
+    assert row.is_urgent is False
+    changed = update(InvoiceSync).where(InvoiceSync.space_id == alpha.id).values(is_urgent=True)
+    with db.engine.begin() as another:
+        another.execute(changed)
+    row.is_urgent = False
+    row.number = "2531-9"
+    record.note(alpha.id, "noticed", "done", invoice=row)
+    db.session.commit()
+    db.session.refresh(row)
+    assert (row.number, row.is_urgent) == ("2531-9", True)

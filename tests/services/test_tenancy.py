@@ -8,12 +8,24 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import and_, delete, exists, func, insert, literal, or_, select, text, update
+from sqlalchemy import (
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from portal import tenancy
 from portal.core import PACKAGE, create_core
-from portal.database import Base, db
+from portal.database import Base, db, insert_or_update
 from portal.errors import OutsideSpace
 from portal.models import Admin, InvoiceSync, PersonName, Space, SpaceAdmin, StateCount
 from portal.spaceguard import space_column
@@ -141,6 +153,13 @@ LACKING = {
     "rows made of rows, for another space": insert(StateCount).from_select(
         ["space_id", "state", "invoices"], select(literal(THEIRS), literal("waiting"), literal(1))
     ),
+    "rows made of rows put together, one for another space": insert(StateCount).from_select(
+        ["space_id", "state", "invoices"],
+        union_all(
+            select(literal(OURS), literal("waiting"), literal(1)),
+            select(literal(THEIRS), literal("waiting"), literal(1)),
+        ),
+    ),
     "rows made of rows, for a number that is no space": insert(StateCount).from_select(
         ["space_id", "state"],
         select(InvoiceSync.id, literal("waiting")).where(InvoiceSync.space_id == OURS),
@@ -172,6 +191,14 @@ LACKING = {
         .returning(StateCount.state)
         .cte()
     ),
+    "a deletion beside an insert": insert(StateCount)
+    .values(space_id=OURS, state="waiting", invoices=1)
+    .add_cte(delete(InvoiceSync).returning(InvoiceSync.id).cte()),
+    "a query among the values of a row": insert(StateCount).values(
+        space_id=OURS,
+        state="waiting",
+        invoices=select(InvoiceSync.id).limit(1).scalar_subquery(),
+    ),
     "a row of no space added beside a query": select(literal(1)).add_cte(
         insert(PersonName).values(kind="teams", remote_id="t").returning(PersonName.id).cte()
     ),
@@ -191,6 +218,17 @@ def test_a_space_must_hold_every_table_of_a_statement(ours: None, what: str) -> 
         with pytest.raises(OutsideSpace):
             db.session.execute(LACKING[what])
         db.session.rollback()
+
+
+def test_a_row_that_stands_already_never_moves_to_another_space(ours: None) -> None:
+    moves = insert_or_update(
+        StateCount,
+        {"space_id": OURS, "state": "waiting", "invoices": 1},
+        unique=("space_id", "state"),
+        change={"space_id": THEIRS},
+    )
+    with pytest.raises(OutsideSpace):
+        db.session.execute(moves)
 
 
 def test_a_row_is_read_changed_and_written_within_its_space_only(ours: None) -> None:
