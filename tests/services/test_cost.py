@@ -29,12 +29,12 @@ FRESH = [
     "sevdesk POST /Voucher/Factory/saveVoucher",
     "sevdesk POST /Tag/Factory/create",
 ]
-MOST_STATEMENTS = {"sqlite": 28, "postgresql": 11}
+MOST_STATEMENTS = {"sqlite": 24, "postgresql": 9}
 """Of one invoice more in a drain, from the inbox to the last commit. SQLite's lock is a row, and
 renewed."""
 MOST_TRANSACTIONS = 5
-"""One to see what is due; then one after the read, and one before and after each write that
-cannot be undone."""
+"""One to see what is due, one to see who pays and how it is booked; then one before and after each
+write that cannot be undone."""
 
 
 @pytest.fixture
