@@ -95,6 +95,7 @@ def chain_name(space_id: int, invoice: InvoiceSync | None, member: MemberSync | 
 
 
 def chain_of_invoice(space_id: int, cobot_invoice_id: str) -> str:
+    """Return the name of an invoice's life, where its row is not at hand."""
     return f"space:{space_id}/invoice:{cobot_invoice_id}"
 
 

@@ -252,7 +252,7 @@ def _note_reading(row: InvoiceSync, parked: Parked) -> None:
         row,
         "fetched",
         "done",
-        at=parked.said_at,
+        at=parked.read_at,
         called=parked.calls,
         number=invoice.number,
         gross=str(invoice.gross),
@@ -300,7 +300,7 @@ def _plan_at_hand(work: Work, invoice: Invoice) -> _Planned | None:
 
 
 def _plan(work: Work, row: InvoiceSync, invoice: Invoice) -> _Planned | None:
-    """Decide how the invoice is booked; None when it is not. The caller commits."""
+    """Decide how the invoice is booked; None when it is not, and that is committed."""
     space = work.space
     settings = voucher_settings(space)
     index = charts.index_of(space, work.remotes)

@@ -43,7 +43,7 @@ _WRITE_CALLS = insert(_CALLS)
 MOST_LINES_TOGETHER = 4
 """More lines than one invoice adds at a time go as rows of a statement of their own."""
 _SHAPES = 200
-"""So many statements are remembered; there are some twenty."""
+"""So many statements are remembered: each step of an invoice has its own."""
 
 Calls = Sequence[Mapping[str, Any]]
 

@@ -82,9 +82,10 @@ class Parked:
     so that going on costs no call twice."""
 
     invoice: Invoice
-    read_at: float
-    said_at: datetime
-    """When it was read, as its line in the history says."""
+    since: float
+    """When it was read, by the clock that only goes on."""
+    read_at: datetime
+    """The same as people read it: its line in the history says so."""
     calls: list[dict[str, Any]]
     """What was called to read it, for that line."""
     sequence: int
@@ -98,7 +99,7 @@ class Parked:
     uploaded: Uploaded | None = None
     """What was uploaded and stands in no row yet."""
     has_looked: bool = False
-    """That sevdesk holds no receipt of it, asked since `read_at`; no write was begun since."""
+    """That sevdesk holds no receipt of it, asked after it was read; no write was begun since."""
 
 
 PARKED_SECONDS = 60
@@ -130,7 +131,7 @@ class Work:
         found: Parked | None = core().parked.get((self.space.id, row.cobot_invoice_id))
         if found is None or found.sequence != row.sequence or found.token_key != self.token_key:
             return None
-        if time.monotonic() - found.read_at >= PARKED_SECONDS:
+        if time.monotonic() - found.since >= PARKED_SECONDS:
             return None
         self.in_hand = found
         return found

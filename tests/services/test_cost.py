@@ -142,7 +142,9 @@ def test_burst_is_taken_in_with_as_many_statements_as_a_few(remote: Remote, warm
         return [one for before, one in pairwise(heads) if one != before]
 
     one, some = taken_in(1), taken_in(5)
-    assert len(one) <= len(some)
+    if db.engine.dialect.name == "sqlite":
+        assert one == some
+    assert len(one) <= len(some), "one is written all at once on PostgreSQL"
     assert some == taken_in(20)
 
 

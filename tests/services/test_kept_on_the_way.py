@@ -147,20 +147,13 @@ def test_an_invoice_that_waits_for_its_member_shows_what_was_read(
     assert_it_is_shown(made, State.WAITING)
 
 
+@pytest.mark.parametrize(
+    ("owner", "name"), [(receipts, "upload"), (VoucherPlan, "fingerprint")], ids=["before", "last"]
+)
 def test_a_fault_of_our_own_shows_what_was_read(
-    remote: Remote, warm: Space, monkeypatch: pytest.MonkeyPatch
+    remote: Remote, warm: Space, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
 ) -> None:
-    monkeypatch.setattr(receipts, "upload", broken)
-    made = issue(remote, warm)
-    drain(warm.id)
-    assert row_of(made).cause_code == "unexpected"
-    assert_it_is_shown(made, State.FAILED)
-
-
-def test_a_fault_right_before_the_receipt_shows_what_was_read(
-    remote: Remote, warm: Space, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(VoucherPlan, "fingerprint", broken)
+    monkeypatch.setattr(owner, name, broken)
     made = issue(remote, warm)
     drain(warm.id)
     assert row_of(made).cause_code == "unexpected"
