@@ -52,13 +52,23 @@ def run(should_stop: Callable[[], bool]) -> None:
                     log.info("old things deleted", kind=kind, rows=gone)
             tick_all_spaces()
             task_upkeep.wake_due_in_all_spaces()
-            pause = min(TICK_SECONDS, seconds_to_alarm_of_all_spaces())
+            pause = _pause(seconds_to_alarm_of_all_spaces())
         except OperationalError as err:
             db.session.rollback()
             log.error("the database is away, upkeep waits", error=str(err.orig))
         finally:
             db.session.remove()
         time.sleep(pause)
+
+
+def _pause(seconds_to_alarm: float) -> float:
+    """Return how long to wait for the next look.
+
+    An alarm that went off since this look was set by somebody who woke the space as well: in a
+    burst every webhook does. To look at once would find the next one, and so on: each look makes
+    the webhooks set the alarm anew.
+    """
+    return min(TICK_SECONDS, seconds_to_alarm) if seconds_to_alarm else TICK_SECONDS
 
 
 @all_spaces("when the next alarm goes off")

@@ -207,6 +207,27 @@ def test_an_alarm_is_kept_to_the_moment(
     assert pauses[1:] == [upkeep.TICK_SECONDS]
 
 
+def test_upkeep_does_not_run_after_a_burst(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each hook of a burst sets the alarm that upkeep has just seen to."""
+    pauses: list[float] = []
+    announce(alpha, "created_invoice", "inv-1")
+
+    def tick() -> int:
+        woken = before()
+        announce(alpha, "created_invoice", "inv-2")
+        return woken
+
+    before = upkeep.tick_all_spaces
+    monkeypatch.setattr(upkeep, "tick_all_spaces", tick)
+    monkeypatch.setattr(upkeep.time, "sleep", pauses.append)
+    monkeypatch.setattr(upkeep, "sweep_all_spaces", lambda: 0)
+    once = iter((False, False, True))
+    upkeep.run(lambda: next(once))
+    assert pauses == [upkeep.TICK_SECONDS] * 2
+
+
 def test_the_same_hook_fifty_times_makes_one_row(remote: Remote, alpha: Space) -> None:
     made = remote.invoice("alpha", items=[line()], debitor=XYZ)
     for _ in range(50):
