@@ -5,13 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs
 
 import structlog
-from sqlalchemy import bindparam, case, literal, null, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnClause,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.cobot.webhooks import EVENTS, remote_id
@@ -26,6 +44,9 @@ from portal.tenancy import in_space
 from portal.together import Together
 
 log = structlog.get_logger(__name__)
+
+Again = Literal["no", "count", "open"]
+"""What becomes of a message that stands there already."""
 
 LONGEST_BODY = 64 * 1024
 LOOK_AGAIN_EVENTS = {"updated_invoice", "requested_e_invoice", "wrote_off_invoice"}
@@ -68,15 +89,11 @@ def receive(secret: str, event: str, *, body: bytes, content_type: str | None) -
     """
     delivery = _Delivery(digest(secret), event, body, content_type)
     try:
-        kept = _keep_in_a_burst(delivery) or _keep(delivery)
+        return 202 if _keep_in_a_burst(delivery) else _keep(delivery)
     except AWAY as err:
         why = str(getattr(err, "orig", err))
         log.error("hook not kept, the database is away", event_name=event, error=why)
         return 503
-    if isinstance(kept, int):
-        return kept
-    log.info("hook kept", space=kept.space_id, event_name=event, remote_id=kept.remote_id)
-    return 202
 
 
 @dataclass(frozen=True)
@@ -105,21 +122,15 @@ class _Message:
     space_id: int
     subdomain: str
     key: str
-    event: str
+    event_name: str
     remote_id: str
     request_id: str | None
 
-    def row(self, now: datetime) -> dict[str, object]:
-        """Return the parameters of the statement that keeps it."""
-        return {
-            "space": self.space_id,
-            "subdomain": self.subdomain,
-            "key": self.key,
-            "its_event": self.event,
-            "its_id": self.remote_id,
-            "its_request": self.request_id,
-            "now": now,
-        }
+    KEPT: ClassVar = ("event_name", "remote_id", "request_id")
+
+    def kept(self) -> dict[str, str | None]:
+        """Return what is kept of it, and written in the log."""
+        return {name: getattr(self, name) for name in self.KEPT}
 
 
 @dataclass(frozen=True)
@@ -131,30 +142,39 @@ class _Known:
     line: Together[_Message, bool] = field(default_factory=Together, compare=False)
 
 
-def _keep_in_a_burst(delivery: _Delivery) -> _Message | None:
+def _keep_in_a_burst(delivery: _Delivery) -> bool:
     """Keep a delivery of a space that is known here, with those of it that come meanwhile.
 
-    None where anything is not as it was: then nothing was done, and `_keep` finds out what.
+    False where anything is not as it was: then nothing was done, and `_keep` finds out what.
     """
     known: _Known | None = core().hook_spaces.get(delivery.key)
     if known is None:
-        return None
+        return False
     try:
         message = delivery.message(known.space_id, known.subdomain)
     except BadHook:
-        return None
-    mine: list[bool] = []
+        return False
+    by_me: list[_Message] = []
 
     def keep(messages: Sequence[_Message]) -> bool:
-        mine.append(_keep_all_or_none(messages))
-        return mine[0]
+        if not _keep_all_or_none(messages):
+            return False
+        by_me.extend(messages)
+        return True
 
     if not known.line.join(message, keep):
-        return None
-    if mine:
-        # Once for all of them, and when they are answered: they need not wait for the queue.
-        core().queue.wake(known.space_id)
-    return message
+        return False
+    if by_me:
+        # Once for all of them, and when they are answered: they need not wait for it.
+        _are_kept(by_me)
+    return True
+
+
+def _are_kept(messages: Sequence[_Message]) -> None:
+    """Wake a worker for what was kept of a space together, and write it in the log."""
+    space_id = messages[0].space_id
+    core().queue.wake(space_id)
+    log.info("hooks kept", space=space_id, hooks=[one.kept() for one in messages])
 
 
 def _keep_all_or_none(messages: Sequence[_Message]) -> bool:
@@ -163,7 +183,7 @@ def _keep_all_or_none(messages: Sequence[_Message]) -> bool:
     first = messages[0]
     # In one order: of two processes that keep the same, none waits for the other one's other row.
     # Within an invoice it is the order in which things happen to it.
-    messages = sorted(messages, key=lambda one: (one.remote_id, EVENTS.index(one.event)))
+    messages = sorted(messages, key=lambda one: (one.remote_id, EVENTS.index(one.event_name)))
     with in_space(first.space_id):
         if _insert_all(messages):
             return True
@@ -174,17 +194,29 @@ def _keep_all_or_none(messages: Sequence[_Message]) -> bool:
 
 
 def _insert_all(messages: Sequence[_Message]) -> bool:
-    now = utcnow()
-    rows = [message.row(now) for message in messages]
     with db.engine.connect() as connection:
-        if connection.execute(_insert(connection.dialect.name), rows).rowcount != len(rows):
+        if not _is_inserted(connection, messages):
             return False
         connection.commit()
     return True
 
 
-def _keep(delivery: _Delivery) -> _Message | int:
-    """Find the space, wake it, and keep the delivery; return the status where it is not kept."""
+def _is_inserted(connection: Connection, messages: Sequence[_Message], again: Again = "no") -> bool:
+    """Write them in this order; False where not all of them were."""
+    first = messages[0]
+    values = {
+        "space": first.space_id,
+        "subdomain": first.subdomain,
+        "key": first.key,
+        "now": utcnow(),
+        "came": [{"place": place, **one.kept()} for place, one in enumerate(messages)],
+    }
+    insert = _insert(connection.dialect.name, again=again)
+    return connection.execute(insert, values).rowcount == len(messages)
+
+
+def _keep(delivery: _Delivery) -> int:
+    """Find the space, wake it, and keep the delivery; return the status for Cobot."""
     now = utcnow()
     with db.engine.begin() as connection:
         space = all_spaces_of_hook(connection, delivery.key)
@@ -205,13 +237,12 @@ def _keep(delivery: _Delivery) -> _Message | int:
             mine = {"space": space.id, "key": delivery.key, "now": now}
             if not connection.execute(_ALARM, mine).rowcount:
                 return 410  # disconnected in between
-            again = "open" if delivery.event in LOOK_AGAIN_EVENTS else "count"
-            insert = _insert(connection.dialect.name, again=again)
-            if not connection.execute(insert, message.row(now)).rowcount:
+            again: Again = "open" if delivery.event in LOOK_AGAIN_EVENTS else "count"
+            if not _is_inserted(connection, [message], again):
                 return 503  # renamed in between: it comes again, and is looked up anew
     _remember(delivery.key, _Known(space.id, space.subdomain))
-    core().queue.wake(space.id)
-    return message
+    _are_kept([message])
+    return 202
 
 
 def _remember(key: str, space: _Known) -> None:
@@ -224,24 +255,27 @@ def _remember(key: str, space: _Known) -> None:
 
 
 @cache
-def _insert(dialect: str, *, again: Literal["no", "count", "open"] = "no") -> Any:
-    """Return the statement, made once, that keeps a delivery provided that its space is connected,
-    has this name and secret, and its alarm went off. Its row count says whether it did.
+def _insert(dialect: str, *, again: Again) -> Any:
+    """Return the statement, made once, that keeps deliveries in the order of their list, provided
+    that their space is connected, has this name and secret, and its alarm went off. Its row count
+    says how many it kept.
 
     `again`: what becomes of one that stands there already. Nothing, it is counted, or its row is
     opened for another look besides.
     """
     events = table_of(InboxEvent)
+    came, (place, its_event, its_id, its_request) = _came(dialect)
     values = {
         "space_id": SPACES.c.id,
-        "event": bindparam("its_event", type_=events.c.event.type),
-        "remote_id": bindparam("its_id", type_=events.c.remote_id.type),
+        "event": its_event,
+        "remote_id": its_id,
         "seen_count": literal(1),
         "first_seen_at": _NOW,
         "last_seen_at": _NOW,
-        "request_id": bindparam("its_request", type_=events.c.request_id.type),
+        "request_id": its_request,
     }
-    awake = select(*values.values()).where(
+    awake = select(*values.values()).select_from(SPACES.join(came, true()))
+    awake = awake.where(
         SPACES.c.id == bindparam("space"),
         SPACES.c.subdomain == bindparam("subdomain"),
         SPACES.c.hook_digest == bindparam("key"),
@@ -249,7 +283,7 @@ def _insert(dialect: str, *, again: Literal["no", "count", "open"] = "no") -> An
         SPACES.c.wake_at <= _NOW,
     )
     insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(events)
-    insert = insert.from_select(list(values), awake, include_defaults=False)
+    insert = insert.from_select(list(values), awake.order_by(place), include_defaults=False)
     unique = ["space_id", "event", "remote_id"]
     if again == "no":
         insert = insert.on_conflict_do_nothing(index_elements=unique)
@@ -263,6 +297,20 @@ def _insert(dialect: str, *, again: Literal["no", "count", "open"] = "no") -> An
             change["handled_at"] = null()
         insert = insert.on_conflict_do_update(index_elements=unique, set_=change)
     return insert.execution_options(preserve_rowcount=True)
+
+
+def _came(dialect: str) -> tuple[FromClause, list[ColumnElement[Any]]]:
+    """Return the list `came` as a table, and its columns, as `_is_inserted` fills it: one parameter
+    for all costs less than one for each value of each."""
+    came = bindparam("came", type_=JSON)
+    columns: list[ColumnClause[Any]] = [column("place", Integer)]
+    columns += [column(name, Text) for name in _Message.KEPT]
+    if dialect == "sqlite":
+        each = func.json_each(came).table_valued("value")
+        paths: list[ColumnClause[str]] = [literal_column(f"'$.{one.name}'") for one in columns]
+        return each, [func.json_extract(each.c.value, path) for path in paths]
+    rows = func.json_to_recordset(came).table_valued(*columns).render_derived(with_types=True)
+    return rows, list(rows.c)
 
 
 def _address(body: bytes, content_type: str | None) -> str:

@@ -30,9 +30,11 @@ def test_an_invoice_is_followed_by_its_request(
     ends_as("geheim", "SPUR-1", "synced")
 
     [hook] = [
-        line
+        hook
         for line in lines_of(stack, "web")
-        if line["event"] == "hook kept" and line["remote_id"] == cobot_id
+        if line["event"] == "hooks kept"
+        for hook in line["hooks"]
+        if hook["remote_id"] == cobot_id
     ]
     lines = [
         line for line in lines_of(stack, *WORKERS) if line.get("request_id") == hook["request_id"]

@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from portal.core import core
 from portal.crypto import digest
 from portal.database import db, utcnow
+from portal.logs import tracing
 from portal.models import InboxEvent, Space
 from portal.services import vault, webhooks
 from tests.services.conftest import Remote, announce
@@ -243,6 +244,39 @@ def test_hooks_that_come_at_once_are_one_transaction(
     assert at_once.kept == [["inv-1"], ["inv-2", "inv-3", "inv-4"]]
     assert sorted(kept(alpha)) == ["inv-0", "inv-1", "inv-2", "inv-3", "inv-4"]
     assert woken.call_args_list == [((alpha.id,),)] * 2, "once for all of them"
+
+
+def test_all_that_were_kept_at_once_stand_in_the_log(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with its request, by which it is followed."""
+    log = Mock()
+    monkeypatch.setattr(webhooks, "log", log)
+
+    def asked_by(number: int) -> Callable[[], int]:
+        deliver = hook(alpha, f"inv-{number}")
+
+        def deliver_traced() -> int:
+            with tracing(request_id=f"request-{number}"):
+                return deliver()
+
+        return deliver_traced
+
+    assert asked_by(0)() == 202
+    assert AtOnce(monkeypatch).deliver(*(asked_by(number) for number in (1, 3, 2))) == [202] * 3
+    lines = [(one.args[0], one.kwargs["space"]) for one in log.info.call_args_list]
+    assert lines == [("hooks kept", alpha.id)] * 3
+    assert [one.kwargs["hooks"] for one in log.info.call_args_list] == [
+        [
+            {
+                "event_name": "created_invoice",
+                "remote_id": f"inv-{number}",
+                "request_id": f"request-{number}",
+            }
+            for number in together
+        ]
+        for together in ((0,), (1,), (3, 2))
+    ]
 
 
 def test_one_that_cannot_be_kept_takes_none_along(
