@@ -52,7 +52,7 @@ def run(should_stop: Callable[[], bool]) -> None:
                     log.info("old things deleted", kind=kind, rows=gone)
             tick_all_spaces()
             task_upkeep.wake_due_in_all_spaces()
-            pause = _pause(seconds_to_alarm_of_all_spaces())
+            pause = min(TICK_SECONDS, seconds_to_alarm_of_all_spaces())
         except OperationalError as err:
             db.session.rollback()
             log.error("the database is away, upkeep waits", error=str(err.orig))
@@ -61,24 +61,18 @@ def run(should_stop: Callable[[], bool]) -> None:
         time.sleep(pause)
 
 
-def _pause(seconds_to_alarm: float) -> float:
-    """Return how long to wait for the next look.
-
-    An alarm that went off since this look was set by somebody who woke the space as well: in a
-    burst every webhook does. To look at once would find the next one, and so on: each look makes
-    the webhooks set the alarm anew.
-    """
-    return min(TICK_SECONDS, seconds_to_alarm) if seconds_to_alarm else TICK_SECONDS
-
-
 @all_spaces("when the next alarm goes off")
 def seconds_to_alarm_of_all_spaces() -> float:
-    """Return the seconds until the next alarm of any space, 0 where it is due; at most a day."""
-    first = db.session.scalar(select(func.min(Space.wake_at)))
+    """Return the seconds until the next alarm that is still ahead, of any space; at most a day.
+
+    One that went off since the last look waits for the next one. In a burst there always is one:
+    each webhook sets it anew and wakes the space by itself. To look at once would cost the next
+    webhook a second try, and so on without a pause.
+    """
+    now = utcnow()
+    first = db.session.scalar(select(func.min(Space.wake_at)).where(Space.wake_at > now))
     db.session.commit()
-    day = timedelta(days=1)
-    wait = day if first is None else min(first - utcnow(), day)
-    return max(wait.total_seconds(), 0.0)
+    return (timedelta(days=1) if first is None else first - now).total_seconds()
 
 
 @all_spaces("alarms that went off")

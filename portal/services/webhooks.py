@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs
@@ -171,10 +172,11 @@ def _keep_in_a_burst(delivery: _Delivery) -> bool:
 
 
 def _are_kept(messages: Sequence[_Message]) -> None:
-    """Wake a worker for what was kept of a space together, and write it in the log."""
+    """Write in the log what was kept of a space together, and wake a worker for it."""
     space_id = messages[0].space_id
-    core().queue.wake(space_id)
+    # The log first: the queue may hang, and those answered meanwhile stand in no other line.
     log.info("hooks kept", space=space_id, hooks=[one.kept() for one in messages])
+    core().queue.wake(space_id)
 
 
 def _keep_all_or_none(messages: Sequence[_Message]) -> bool:
@@ -195,20 +197,22 @@ def _keep_all_or_none(messages: Sequence[_Message]) -> bool:
 
 def _insert_all(messages: Sequence[_Message]) -> bool:
     with db.engine.connect() as connection:
-        if not _is_inserted(connection, messages):
+        if not _is_inserted(connection, messages, utcnow()):
             return False
         connection.commit()
     return True
 
 
-def _is_inserted(connection: Connection, messages: Sequence[_Message], again: Again = "no") -> bool:
+def _is_inserted(
+    connection: Connection, messages: Sequence[_Message], now: datetime, again: Again = "no"
+) -> bool:
     """Write them in this order; False where not all of them were."""
     first = messages[0]
     values = {
         "space": first.space_id,
         "subdomain": first.subdomain,
         "key": first.key,
-        "now": utcnow(),
+        "now": now,
         "came": [{"place": place, **one.kept()} for place, one in enumerate(messages)],
     }
     insert = _insert(connection.dialect.name, again=again)
@@ -238,7 +242,7 @@ def _keep(delivery: _Delivery) -> int:
             if not connection.execute(_ALARM, mine).rowcount:
                 return 410  # disconnected in between
             again: Again = "open" if delivery.event in LOOK_AGAIN_EVENTS else "count"
-            if not _is_inserted(connection, [message], again):
+            if not _is_inserted(connection, [message], now, again):
                 return 503  # renamed in between: it comes again, and is looked up anew
     _remember(delivery.key, _Known(space.id, space.subdomain))
     _are_kept([message])

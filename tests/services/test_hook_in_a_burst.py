@@ -250,8 +250,11 @@ def test_all_that_were_kept_at_once_stand_in_the_log(
     remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each with its request, by which it is followed."""
-    log = Mock()
+    log, lines_at_wake = Mock(), []
     monkeypatch.setattr(webhooks, "log", log)
+    monkeypatch.setattr(
+        core().queue, "wake", lambda _space_id: lines_at_wake.append(log.info.call_count)
+    )
 
     def asked_by(number: int) -> Callable[[], int]:
         deliver = hook(alpha, f"inv-{number}")
@@ -266,6 +269,7 @@ def test_all_that_were_kept_at_once_stand_in_the_log(
     assert AtOnce(monkeypatch).deliver(*(asked_by(number) for number in (1, 3, 2))) == [202] * 3
     lines = [(one.args[0], one.kwargs["space"]) for one in log.info.call_args_list]
     assert lines == [("hooks kept", alpha.id)] * 3
+    assert lines_at_wake == [1, 2, 3], "before the queue is asked, which may hang"
     assert [one.kwargs["hooks"] for one in log.info.call_args_list] == [
         [
             {
@@ -406,3 +410,13 @@ def test_a_queue_that_hangs_holds_no_hook_longer_than_one_question(
         wait_until(lambda: len(kept(alpha)) == 6)  # all are kept while the first still asks
         may_answer.set()
         assert [answer.result(30) for answer in answers] == [202] * 5
+
+
+def test_a_clock_that_goes_back_refuses_no_hook(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alarm and what depends on it go by one look at the clock."""
+    times = iter(utcnow() - timedelta(milliseconds=number) for number in range(100))
+    monkeypatch.setattr(webhooks, "utcnow", lambda: next(times))
+    assert announce(alpha, "created_invoice", "inv-1") == 202
+    assert kept(alpha) == ["inv-1"]

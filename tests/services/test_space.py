@@ -208,9 +208,10 @@ def test_an_alarm_is_kept_to_the_moment(
 
 
 def test_upkeep_does_not_run_after_a_burst(
-    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch
+    remote: Remote, alpha: Space, beta: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each hook of a burst sets the alarm that upkeep has just seen to."""
+    """Each hook of a burst sets the alarm that upkeep has just seen to; the alarm of another space
+    is kept to the moment all the same."""
     pauses: list[float] = []
     announce(alpha, "created_invoice", "inv-1")
 
@@ -226,6 +227,12 @@ def test_upkeep_does_not_run_after_a_burst(
     once = iter((False, False, True))
     upkeep.run(lambda: next(once))
     assert pauses == [upkeep.TICK_SECONDS] * 2
+    once = iter((False, True))
+    with time_machine.travel(utcnow(), tick=False):
+        db.session.get_one(Space, beta.id).wake_at = utcnow() + timedelta(seconds=0.1)
+        db.session.commit()
+        upkeep.run(lambda: next(once))
+    assert pauses[2:] == [pytest.approx(0.1)]
 
 
 def test_the_same_hook_fifty_times_makes_one_row(remote: Remote, alpha: Space) -> None:
