@@ -68,7 +68,7 @@ def _may_be_written(_logger: Any, _method: str, event: structlog.typing.EventDic
         elif name in _OURS and isinstance(value, str):
             event[name] = "\n".join(one_line(line) for line in without_secrets(value).split("\n"))
         else:
-            event[one_line(name)] = clean(value)
+            event[one_line(name)] = clean(value, name)
     return event
 
 

@@ -50,6 +50,9 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _IBAN = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?\b")
 SHORTEST_TOKEN = 32
 _TOKEN = re.compile(rf"\b[0-9A-Fa-f]{{{SHORTEST_TOKEN},}}\b")
+_HEX_ID = re.compile(r"[0-9a-f]{32}")
+"""An id of Cobot, which by its shape could be a token of sevdesk. Source: the examples in
+https://dev.cobot.me/api-docs/invoices"""
 _FIGURES = re.compile(r"[-+]?[0-9]{1,12}([.,:TZ+-]+[0-9]{0,12}){0,8}")
 SHORTEST_SECRET = 8
 """A shorter one is no secret, and its letters may be any word's."""
@@ -95,6 +98,8 @@ def _masked(value: Any, name: str, hidden: Sequence[str], depth: int) -> Any:
     text = str(value)
     if _FIGURES.fullmatch(text) or not text:
         return text
+    if name.lower() == "id" and _HEX_ID.fullmatch(text):
+        return without_hidden(text, hidden)
     return _text(text, hidden)[:LONGEST_TEXT] if name.lower() in PLAIN else MASK
 
 

@@ -143,6 +143,21 @@ def test_no_secret_is_written(write: Callable[..., Written]) -> None:
     assert "created_invoice" in text, "what is no secret stays"
 
 
+def test_an_id_of_cobot_is_no_token(write: Callable[..., Written]) -> None:
+    """It is 32 hex digits as well (examples in Cobot's API docs), and support looks for it; where
+    such a field holds a known secret, that is blotted out all the same."""
+    remote_id, known = "cc7e75473a6911587b63d78f4e3f8eba", "a9f6bcbed420c37539fa1257e66fd66b"
+    lines = write(log_format="json", metrics_token=known)
+    log = structlog.get_logger("test")
+    with tracing(request_id=remote_id):
+        log.info("hooks kept", hooks=[{"remote_id": remote_id, "request_id": known}], other=known)
+        log.info("taken in", remote_id=remote_id)
+    first, second = map(json.loads, lines())
+    assert first["hooks"] == [{"remote_id": remote_id, "request_id": "…"}]
+    assert (first["request_id"], first["other"]) == (remote_id, "…")
+    assert second["remote_id"] == remote_id
+
+
 def test_secrets_in_addresses_are_seen_by_their_place() -> None:
     cleaned = redaction.clean_text("GET /hooks/cobot/short/created_invoice redis://user:pw@host/0")
     assert cleaned == "GET /hooks/cobot/…/created_invoice redis://…@host/0"

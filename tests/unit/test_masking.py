@@ -49,6 +49,14 @@ def test_codes_and_messages_are_kept_without_what_they_quote() -> None:
     assert (kept["status"], kept["number"]) == ("100", "R-7")
 
 
+def test_an_id_of_cobot_is_no_token() -> None:
+    """It is 32 hex digits as well; by it the bodies of a call are told apart."""
+    invoice = "cc7e75473a6911587b63d78f4e3f8eba"
+    said = {"data": {"id": invoice, "message": invoice}}
+    assert masked(said) == {"data": {"id": invoice, "message": "[token]"}}
+    assert masked({"id": TOKEN}, (TOKEN,)) == {"id": "[...]"}
+
+
 def test_own_token_is_masked_wherever_it_is_quoted() -> None:
     own = "secret-in-words"
     kept = json.dumps(masked({"message": f"no right: {own}", own: 1}, (own,)))

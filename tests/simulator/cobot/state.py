@@ -1,5 +1,6 @@
 """What Cobot knows: apps, users, spaces and all that is in them. Plain records, no rules."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -7,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 from tests.simulator.checks import Json
 from tests.simulator.cobot.tokens import TokenStore
+
+HEX_IDS = ("invoices", "memberships")
+"""Kinds whose ids are 32 hex digits. Source: examples in https://dev.cobot.me/api-docs/invoices"""
 
 
 @dataclass
@@ -150,6 +154,8 @@ class CobotSide:
         while True:
             self._last_ids[kind] = self._last_ids.get(kind, 0) + 1
             id_ = f"{prefix}-{self._last_ids[kind]:06d}"
+            if kind in HEX_IDS:
+                id_ = hashlib.sha256(id_.encode()).hexdigest()[:32]
             if not self.is_taken(kind, id_):
                 return id_
 
