@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.ground import Ground
+from tests.faults.ground import PORTAL, Ground
 
 ROWS = 40
 NUMBER = re.compile(r"test_f(\d\d)_")
@@ -68,10 +68,8 @@ def space(ground: Ground, request: pytest.FixtureRequest) -> Iterator[str]:
     found = NUMBER.search(request.node.name)
     assert found is not None, "a row's test is named after its number"
     name = f"f{found[1]}"
-    for worker in ("drain-1", "drain-2"):
-        if not ground.supervisor.is_alive(worker):
-            ground.drop(worker)
-            ground.start_again(worker)
+    # RQ ends a worker that finds the queue gone in the middle of something.
+    ground.revive(*PORTAL)
     ground.connect(name)
     yield name
     for way in ground.ways.values():

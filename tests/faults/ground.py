@@ -37,6 +37,7 @@ QUICK = {
     "LOOKS_SECONDS": "1,2,3",
 }
 """Settings, all of them documented, that make the waiting short."""
+PORTAL = ("web", "interactive", "drain-1", "drain-2", "backfill", "upkeep")
 FREE = ("--cobot-per-minute", "0", "--webhook-backoff", "0.5,0.5,1,1,2,2,4,4,8,8")
 MEANWHILE_SECONDS = 2
 MANY = 50
@@ -246,8 +247,15 @@ class Ground(Stack):
             if process.env:
                 self.processes[name] = replace(process, env={**process.env, **settings})
 
+    def revive(self, *names: str) -> None:
+        """Start what is dead, as the supervisor does: everything, or what is named."""
+        for name in names or tuple(self.processes):
+            if name != "simulator" and not self.supervisor.is_alive(name):
+                self.drop(name)
+                self.start_again(name)
+
     def restart(self, *names: str) -> None:
-        for name in names or ("web", "interactive", "drain-1", "drain-2", "backfill", "upkeep"):
+        for name in names or PORTAL:
             if name in self.processes:
                 self.drop(name)
                 self.start_again(name)

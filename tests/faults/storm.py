@@ -102,7 +102,7 @@ class Storm:
 
     def _settle(self) -> None:
         def is_quiet() -> bool:
-            self._revive()
+            self.ground.revive()
             for space in SPACES:
                 if self.ground.space_row(space)["paused_at"]:
                     self.ground.probe_now(space)
@@ -178,14 +178,7 @@ class Storm:
         if self.ground.supervisor.is_alive(name):
             self.ground.kill(name)
             self.counts["kills"] += 1
-            self._after(self.dice.uniform(0, 2), lambda: self._revive(name))
-
-    def _revive(self, *names: str) -> None:
-        """Start what is dead, as a supervisor does."""
-        for name in names or tuple(self.ground.processes):
-            if name != "simulator" and not self.ground.supervisor.is_alive(name):
-                self.ground.drop(name)
-                self.ground.start_again(name)
+            self._after(self.dice.uniform(0, 2), lambda: self.ground.revive(name))
 
     def _stop(self) -> None:
         name = self.dice.choice(("drain-1", "drain-2"))
@@ -207,7 +200,7 @@ class Storm:
         if self.ground.supervisor.is_alive(name):
             os.kill(self.ground.pid(name), signal.SIGTERM)
             self.counts["deploys"] += 1
-            self._after(self.dice.uniform(2, 6), lambda: self._revive(name))
+            self._after(self.dice.uniform(2, 6), lambda: self.ground.revive(name))
 
     def _blackout(self) -> None:
         """kill -9 of everything of the portal, its queue server included."""
@@ -218,7 +211,7 @@ class Storm:
                 self.ground.kill(name)
                 self.counts["kills"] += 1
         self.counts["blackouts"] += 1
-        self._revive()
+        self.ground.revive()
 
     def _token(self) -> None:
         """sevdesk's token is revoked for a while; the space is paused and probed."""
