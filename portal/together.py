@@ -17,7 +17,7 @@ Outcome = TypeVar("Outcome")
 
 FOLLOWS_AFTER_SECONDS = 0.0005
 """In a burst the next one begins so much later: those just served are back by then, and share it.
-With 0 here, and with 0.0015, `make bench ROWS=1` shows what it gains, and what idling loses."""
+How much it gains hangs on the machine: try 0 and 0.0015 here with `make bench ROWS=1`."""
 
 
 @dataclass(eq=False)

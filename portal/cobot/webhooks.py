@@ -6,9 +6,10 @@ the address is this space's own. Source: https://dev.cobot.me/api-docs/webhooks-
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from portal.errors import BadHook
 from portal.outbound import Origin, origin
@@ -23,8 +24,32 @@ EVENTS = (
 )
 """What we subscribe to when a space is connected."""
 
+LONGEST_BODY = 64 * 1024
+"""Bytes; a longer body is no hook, and no more of it is read than shows that."""
+
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PLAIN = re.compile(r"[!-~]{1,2000}")
+
+
+def address(body: bytes, content_type: str | None) -> str:
+    """Return the address in a hook's body. Raises BadHook.
+
+    Cobot sends JSON; a form is taken too, as other add-ons of its platform see one.
+    """
+    if len(body) > LONGEST_BODY:
+        raise BadHook("body_too_long")
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    try:
+        if kind == "application/x-www-form-urlencoded":
+            url = parse_qs(body.decode("ascii"), max_num_fields=100).get("url", [None])[0]
+        else:
+            content = json.loads(body.decode())
+            url = content.get("url") if isinstance(content, dict) else None
+    except (ValueError, RecursionError) as err:
+        raise BadHook("not_readable") from err
+    if not isinstance(url, str) or not url:
+        raise BadHook("no_address")
+    return url
 
 
 def remote_id(url: str, event: str, *, space_url: str, subdomain: str) -> str:

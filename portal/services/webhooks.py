@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, Literal
-from urllib.parse import parse_qs
 
 import structlog
 from sqlalchemy import (
@@ -33,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.cobot.webhooks import EVENTS, remote_id
+from portal.cobot.webhooks import EVENTS, address, remote_id
 from portal.core import core
 from portal.crypto import digest
 from portal.database import AWAY, db, reading_only, table_of, utcnow
@@ -49,7 +47,6 @@ log = structlog.get_logger(__name__)
 Again = Literal["no", "count", "open"]
 """What becomes of a message that stands there already."""
 
-LONGEST_BODY = 64 * 1024
 LOOK_AGAIN_EVENTS = {"updated_invoice", "requested_e_invoice", "wrote_off_invoice"}
 """Events that may happen to a thing more than once: a repeat opens the row again."""
 MOST_REMEMBERED = 20_000
@@ -108,7 +105,7 @@ class _Delivery:
     def message(self, space_id: int, subdomain: str) -> _Message:
         """Return what it tells this space. Raises BadHook."""
         about = remote_id(
-            _address(self.body, self.content_type),
+            address(self.body, self.content_type),
             self.event,
             space_url=core().config.cobot_space_url,
             subdomain=subdomain,
@@ -128,9 +125,10 @@ class _Message:
     request_id: str | None
 
     KEPT: ClassVar = ("event_name", "remote_id", "request_id")
+    """What of it stands in its row and in the log."""
 
     def kept(self) -> dict[str, str | None]:
-        """Return what is kept of it, and written in the log."""
+        """Return it as it is kept, and written in the log."""
         return {name: getattr(self, name) for name in self.KEPT}
 
 
@@ -166,7 +164,7 @@ def _keep_in_a_burst(delivery: _Delivery) -> bool:
     if not known.line.join(message, keep):
         return False
     if by_me:
-        # Once for all of them, and when they are answered: they need not wait for it.
+        # Once for all of them, and when they are answered: they need not wait for the queue.
         _are_kept(by_me)
     return True
 
@@ -315,24 +313,3 @@ def _came(dialect: str) -> tuple[FromClause, list[ColumnElement[Any]]]:
         return each, [func.json_extract(each.c.value, path) for path in paths]
     rows = func.json_to_recordset(came).table_valued(*columns).render_derived(with_types=True)
     return rows, list(rows.c)
-
-
-def _address(body: bytes, content_type: str | None) -> str:
-    """Return the address in a hook's body. Raises BadHook.
-
-    Cobot sends JSON; a form is taken too, as other add-ons of its platform see one.
-    """
-    if len(body) > LONGEST_BODY:
-        raise BadHook("body_too_long")
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    try:
-        if kind == "application/x-www-form-urlencoded":
-            url = parse_qs(body.decode("ascii"), max_num_fields=100).get("url", [None])[0]
-        else:
-            content = json.loads(body.decode())
-            url = content.get("url") if isinstance(content, dict) else None
-    except (ValueError, RecursionError) as err:
-        raise BadHook("not_readable") from err
-    if not isinstance(url, str) or not url:
-        raise BadHook("no_address")
-    return url

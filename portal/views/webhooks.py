@@ -21,7 +21,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 from werkzeug.wsgi import ClosingIterator
 
-from portal.cobot.webhooks import EVENTS
+from portal.cobot.webhooks import EVENTS, LONGEST_BODY
 from portal.core import core
 from portal.database import begin_writing
 from portal.logs import tracing
@@ -109,7 +109,7 @@ def _receive(request: Request, secret: str, event: str) -> int:
             return status
     # One byte more than allowed is enough to see that it is too long.
     request.max_content_length = sys.maxsize
-    body = request.stream.read(webhooks.LONGEST_BODY + 1)
+    body = request.stream.read(LONGEST_BODY + 1)
     status = webhooks.receive(secret, event, body=body, content_type=request.content_type)
     if status == 404:
         _window.hit(GUESSES, sender)

@@ -38,6 +38,7 @@ QUICK = {
 }
 """Settings, all of them documented, that make the waiting short."""
 PORTAL = ("web", "interactive", "drain-1", "drain-2", "backfill", "upkeep")
+"""Its processes, without the queue."""
 FREE = ("--cobot-per-minute", "0", "--webhook-backoff", "0.5,0.5,1,1,2,2,4,4,8,8")
 MEANWHILE_SECONDS = 2
 MANY = 50
