@@ -16,6 +16,8 @@ TAKEN = (
 )  # fmt: skip
 """Spaces with what is planted there; the other ones are for one story each."""
 FINAL = {"synced", "mismatched", "failed", "skipped"}
+UNREAD = "cc7e75473a6911587b63d78f4e3f8eba"
+"""An id as long as Cobot's are: it stands for the number where none was read yet."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def plant(stack: Stack, owner: Browserless) -> Planted:
     full.fault("sevdesk", "/Voucher/Factory/saveVoucher", "status:500", method="POST")
     invoices["unknown"] = full.issue("2026-0121")
     _wait(stack, owner, full, {"unknown": invoices["unknown"]}, {"unknown"})
-    full.fault("cobot-api", "/invoices/inv-waiting*", "status:503", times=0)
-    invoices["waiting"] = full.issue("2026-0122", id="inv-waiting")
+    full.fault("cobot-api", f"/invoices/{UNREAD}*", "status:503", times=0)
+    invoices["waiting"] = full.issue("2026-0122", id=UNREAD)
 
     stack.control("PATCH", f"/sevdesk/{refused.token}", {"revoked": True})
     refused.issue("2026-0201")
