@@ -7,6 +7,7 @@ they are one; on SQLite, which has no such statement and waits for nobody, they 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,17 +15,23 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    JSON,
     ColumnElement,
     Executable,
+    Integer,
+    Text,
+    and_,
     bindparam,
     case,
+    cast,
+    column,
     event,
+    func,
     insert,
     inspect,
     null,
     select,
     true,
-    union_all,
     update,
 )
 from sqlalchemy.engine import Connection
@@ -40,8 +47,6 @@ _COUNTS, _INVOICES = table_of(StateCount), table_of(InvoiceSync)
 _FIELDS = tuple(column.name for column in _LINES.c if column.name != "id")
 _WRITE_LINES = insert(_LINES).returning(_LINES.c.id, sort_by_parameter_order=True)
 _WRITE_CALLS = insert(_CALLS)
-MOST_LINES_TOGETHER = 4
-"""More lines than one invoice adds at a time go as rows of a statement of their own."""
 _SHAPES = 200
 """So many statements are remembered: each step of an invoice has its own."""
 
@@ -86,8 +91,8 @@ def _write(session: Session) -> None:
     if not (held.lines or held.counts or row):
         return
     connection = session.connection()
-    is_one = len(held.lines) <= MOST_LINES_TOGETHER and len(held.counts) <= 1
-    if is_one and held.lines and connection.dialect.name == "postgresql":
+    is_one = len({line["space_id"] for line, _ in held.lines}) == 1 and len(held.counts) <= 1
+    if is_one and connection.dialect.name == "postgresql":
         _write_together(connection, held, row, columns)
     else:
         _write_lines(connection, held.lines)
@@ -203,33 +208,43 @@ def _bind(column: ColumnElement[Any], name: str) -> Any:
 def _write_together(
     connection: Connection, held: _Held, row: InvoiceSync | None, columns: tuple[str, ...]
 ) -> None:
-    values: dict[str, Any] = {}
-    for place, (line, calls) in enumerate(held.lines):
-        values |= {f"{name}_{place}": line[name] for name in _FIELDS}
-        if calls:
-            values[f"calls_{place}"] = calls
+    values: dict[str, Any] = {"its_space": held.lines[0][0]["space_id"]}
+    values["all_lines"] = [
+        _as_json(place, line, calls) for place, (line, calls) in enumerate(held.lines)
+    ]
     space_id, changes = next(iter(held.counts.items()), (None, {}))
     if space_id is not None:
         values |= _counted(space_id, changes)
     if row is not None:
         values |= _changed(row, columns)
-    has_calls = tuple(bool(calls) for _, calls in held.lines)
-    found = connection.execute(_together(has_calls, len(changes), columns), values).all()
+    found = connection.execute(_together(len(changes), columns), values).all()
     if row is not None:
         _expect_one(row, len({row_id for row_id, _ in found}))
     if space_id is not None:
         _count_first(connection, space_id, changes, [state for _, state in found])
 
 
+def _as_json(place: int, line: Mapping[str, Any], calls: Calls) -> dict[str, Any]:
+    """Return a line as one of the list that all lines are sent as: one parameter for all costs less
+    than one for each value of each."""
+    return {
+        **line,
+        "place": place,
+        "at": line["at"].isoformat(),
+        # Texts within the text: what remote sides said may hold signs that PostgreSQL keeps as they
+        # were sent, but does not read.
+        "facts": json.dumps(line["facts"]),
+        "calls": json.dumps(calls) if calls else None,
+    }
+
+
 @lru_cache(_SHAPES)
-def _together(has_calls: tuple[bool, ...], states: int, columns: tuple[str, ...]) -> Executable:
+def _together(states: int, columns: tuple[str, ...]) -> Executable:
     """Return the statement that writes it all.
 
     It answers with the id of the invoice, beside each of the states that were counted.
     """
-    lines = _all_lines(len(has_calls))
-    places = [place for place, is_called in enumerate(has_calls) if is_called]
-    beside = [lines, *(_its_calls(lines, place) for place in places)]
+    lines = _all_lines()
     counted = _change_counts(states).cte("counted") if states else None
     if not columns:
         answer = select(null(), null() if counted is None else counted.c.state)
@@ -240,31 +255,43 @@ def _together(has_calls: tuple[bool, ...], states: int, columns: tuple[str, ...]
         else:
             both = invoice.outerjoin(counted, true())
             answer = select(invoice.c.id, counted.c.state).select_from(both)
-    return answer.add_cte(*beside)
+    return answer.add_cte(lines, _all_calls(lines))
 
 
-def _all_lines(count: int) -> CTE:
-    # Rows of one insert: their ids go up as they stand, which those of several would not. Made of
-    # rows and not of values: SQLAlchemy compiles several rows of values anew each time.
-    rows = [
-        select(*(_bind(_LINES.c[name], f"{name}_{place}") for name in _FIELDS))
-        for place in range(count)
+def _given(*names: str) -> Any:
+    """Return the list of lines as a table with these columns."""
+    kinds: dict[str, Any] = {"facts": Text(), "calls": Text(), "place": Integer()}
+    columns = [
+        column(name, kinds[name] if name in kinds else _LINES.c[name].type) for name in names
     ]
-    made = insert(_LINES).from_select(_FIELDS, union_all(*rows) if count > 1 else rows[0])
+    rows = func.json_to_recordset(bindparam("all_lines", type_=JSON)).table_valued(*columns)
+    return rows.render_derived(with_types=True)
+
+
+def _all_lines() -> CTE:
+    # Rows of one insert: their ids go up as they stand, which those of several would not.
+    names = [name for name in _FIELDS if name not in ("space_id", "facts")]
+    given = _given(*names, "facts", "place")
+    rows = select(
+        _bind(_LINES.c.space_id, "its_space"),
+        *(given.c[name] for name in names),
+        cast(given.c.facts, JSON),
+    )
+    made = insert(_LINES).from_select(
+        ["space_id", *names, "facts"], rows.order_by(given.c.place), include_defaults=False
+    )
     return made.returning(_LINES.c.id, _LINES.c.chain, _LINES.c.number).cte("lines")
 
 
-def _its_calls(lines: CTE, place: int) -> CTE:
-    given = [_bind(_CALLS.c[name], f"{name}_{place}") for name in ("space_id", "at", "calls")]
-    row = select(lines.c.id, *given).where(
-        lines.c.chain == _bind(_LINES.c.chain, f"chain_{place}"),
-        lines.c.number == _bind(_LINES.c.number, f"number_{place}"),
+def _all_calls(lines: CTE) -> CTE:
+    given = _given("chain", "number", "at", "calls")
+    its_line = and_(lines.c.chain == given.c.chain, lines.c.number == given.c.number)
+    rows = select(
+        lines.c.id, _bind(_CALLS.c.space_id, "its_space"), given.c.at, cast(given.c.calls, JSON)
     )
-    return (
-        insert(_CALLS)
-        .from_select(["line_id", "space_id", "at", "calls"], row)
-        .cte(f"calls_of_line_{place}")
-    )
+    rows = rows.select_from(lines.join(given, its_line)).where(given.c.calls.is_not(None))
+    made = insert(_CALLS).from_select(["line_id", "space_id", "at", "calls"], rows)
+    return made.cte("calls")
 
 
 @event.listens_for(db.session, "after_soft_rollback")

@@ -102,7 +102,7 @@ def test_an_invoice_that_is_gone_is_said_and_not_passed_over(
     assert row.number is None
 
 
-@pytest.mark.parametrize("lines", [1, last_writes.MOST_LINES_TOGETHER, 9])
+@pytest.mark.parametrize("lines", [1, 4, 9])
 def test_each_line_has_its_own_calls_however_many_there_are(
     remote: Remote, alpha: Space, lines: int
 ) -> None:
@@ -164,3 +164,30 @@ def test_what_was_set_to_what_it_was_may_be_anothers_by_now(alpha: Space) -> Non
     db.session.commit()
     db.session.refresh(row)
     assert (row.number, row.is_urgent) == ("2531-9", True)
+
+
+def test_what_a_remote_side_said_is_kept_as_it_was_sent(remote: Remote, alpha: Space) -> None:
+    [row] = added(alpha)
+    said = "\x00, a quote \" and a backslash \\"
+    odd = f"\ud800 {said}"
+    new = history.NewLine(
+        alpha.id,
+        history.chain_name(alpha.id, row, None),
+        row.id,
+        None,
+        utcnow(),
+        "portal",
+        "odd",
+        "done",
+        {"message": said},
+    )
+    history.append(new, [CALL | {"received": odd}])
+    db.session.commit()
+    line, calls = db.session.execute(
+        select(HistoryLine, LineCalls.calls)
+        .join(LineCalls, LineCalls.line_id == HistoryLine.id)
+        .where(HistoryLine.space_id == alpha.id, LineCalls.space_id == alpha.id)
+    ).one()
+    assert line.facts == {"message": said}
+    assert calls == [CALL | {"received": odd}]
+    db.session.commit()
