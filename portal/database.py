@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -62,9 +63,46 @@ class Base(DeclarativeBase):
         return {"primary_key": ["space_id", "id"]} if len(own) == 2 else {}
 
 
+class Session(FlaskSession):
+    """A session that can be held to one connection, and with it to the locks of that connection."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._only: Connection | None = None
+
+    @contextmanager
+    def on_one_connection(self) -> Iterator[Connection]:
+        """Have every transaction within this block on the same connection, which is given.
+
+        One that breaks is not replaced: what comes after it fails with OperationalError. A block
+        within another one shares its connection. No transaction is open when it begins, and what
+        nobody committed when it ends is taken back.
+        """
+        if self._only is not None:
+            yield self._only
+            return
+        with self._db.engine.connect() as connection:
+            self._only = connection
+            try:
+                yield connection
+            finally:
+                if self.in_transaction():
+                    self.rollback()
+                self._only = None
+
+    def get_bind(self, *given: Any, **named: Any) -> Engine | Connection:
+        if self._only is None:
+            return super().get_bind(*given, **named)
+        if self._only.invalidated:
+            raise OperationalError(None, None, Exception("the session's one connection is gone"))
+        return self._only
+
+
 # expire_on_commit off: reading a committed row again must not open a transaction in the middle of
 # a remote call; a service that needs fresh values asks for them.
-db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+db = SQLAlchemy(
+    metadata=Base.metadata, session_options={"expire_on_commit": False, "class_": Session}
+)
 
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
 
@@ -89,31 +127,12 @@ def begin_writing() -> None:
     _reading.set(False)
 
 
-_has_no_transaction: ContextVar[bool] = ContextVar("has_no_transaction", default=False)
-
-
-@contextmanager
-def autocommitting() -> Iterator[Connection]:
-    """Give a connection of its own on which every statement stands for itself (PostgreSQL)."""
-    token = _has_no_transaction.set(True)
-    try:
-        connection = db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    finally:
-        _has_no_transaction.reset(token)
-    with connection:
-        yield connection
-
-
-def stands(connection: Connection) -> bool:
-    """Say whether a connection to PostgreSQL still stands: one empty question, without a statement
-    made for it."""
-    driver = connection.connection.driver_connection
-    return driver is not None and rowsecurity.refusal_of(driver, "") is None
-
-
 def _begin_early(connection: Any, record: Any, _fairy: object) -> None:
-    reach = None if _has_no_transaction.get() else tenancy.current_reach()
-    rowsecurity.begin_early(connection, record, reach)
+    rowsecurity.begin_early(connection, record, tenancy.current_reach())
+
+
+def _begin_on(connection: Connection) -> None:
+    rowsecurity.begin(connection, tenancy.current_reach())
 
 
 guard = Guard(Base.metadata)
@@ -140,7 +159,7 @@ def prepare_engine(engine: Engine, role: str = "") -> None:
 
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", rowsecurity.become(role))
-        event.listen(engine, "begin", rowsecurity.begin)
+        event.listen(engine, "begin", _begin_on)
         event.listen(engine, "checkout", _begin_early)
         event.listen(engine, "rollback_savepoint", rowsecurity.go_back)
     if engine.dialect.name != "sqlite":

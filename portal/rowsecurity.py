@@ -90,31 +90,40 @@ def may_prune(connection: Connection, role: str) -> None:
         connection.exec_driver_sql(f'SET LOCAL ROLE "{prune_role(role)}"')
 
 
-def begin(connection: Connection) -> None:
-    """A transaction begins: it sees no space yet, or those that it was begun with."""
-    connection.info[OPENED] = connection.info.pop(BEGUN, NOWHERE)
+def begin(connection: Connection, reach: Reach) -> None:
+    """A transaction begins, and sees the spaces that are open now.
+
+    As one question, unless it was begun as the connection left the pool. Where the connection does
+    not stand any more, the driver finds that out with the first statement.
+    """
+    begun = connection.info.pop(BEGUN, None)
+    if begun is None:
+        is_begun = refusal_of(connection.connection.driver_connection, _beginning(reach)) is None
+        begun = reach if is_begun else NOWHERE
+    connection.info[OPENED] = begun
 
 
-def begin_early(connection: Any, record: Any, reach: Reach | None) -> None:
+def begin_early(connection: Any, record: Any, reach: Reach) -> None:
     """Begin the transaction of a connection that leaves the pool, and show it its spaces.
 
     One question to the server instead of three: it also tells whether the connection still stands.
-    Nothing was said on it yet, so another one takes its place where it does not. `reach` None: no
-    transaction is wanted, it is only asked. The driver begins by itself wherever this did not.
+    Nothing was said on it yet, so another one takes its place where it does not.
     """
     record.info.pop(BEGUN, None)
     if record.info.pop(NEW, False):
         return
-    sql = "" if reach is None else "BEGIN"
-    if reach is not None and reach != NOWHERE:
-        sql += (
-            f"; SELECT set_config('app.space_id', {_literal(_ids(reach))}, true),"
-            f" set_config('app.all_spaces', {_literal(reach.reason or '')}, true)"
-        )
-    if (refusal := refusal_of(connection, sql)) is not None:
+    if (refusal := refusal_of(connection, _beginning(reach))) is not None:
         raise InvalidatePoolError(refusal)
-    if reach is not None:
-        record.info[BEGUN] = reach
+    record.info[BEGUN] = reach
+
+
+def _beginning(reach: Reach) -> str:
+    if reach == NOWHERE:
+        return "BEGIN"
+    return (
+        f"BEGIN; SELECT set_config('app.space_id', {_literal(_ids(reach))}, true),"
+        f" set_config('app.all_spaces', {_literal(reach.reason or '')}, true)"
+    )
 
 
 def refusal_of(connection: Any, sql: str) -> str | None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 
 from portal.core import core
 from portal.crypto import SealBroken
-from portal.database import db, utcnow
+from portal.database import AWAY, db, utcnow
 from portal.errors import PortalError
 from portal.jobqueue import BACKFILL, DRAIN, DRAIN_SECONDS, INTERACTIVE
 from portal.logs import tracing
@@ -109,6 +109,11 @@ def drain(
         except LockLost as err:
             db.session.rollback()
             log.warning("lock lost, leaving", space=space_id, error=str(err))
+            return False
+        except AWAY as err:
+            if not lock.is_gone:
+                raise
+            log.warning("lock lost with its connection, leaving", space=space_id, error=str(err))
             return False
         finally:
             took = time.monotonic() - started

@@ -1,8 +1,9 @@
 """Locks across workers: one drain per space, one new customer number per sevdesk client.
 
-PostgreSQL: an advisory lock on a connection of its own; a dead worker frees it at once, a stopped
-one keeps it. SQLite (one host): a row with owner, expiry and a fencing number; a dead owner's row
-is taken over at once, a stopped one's after its expiry, and the stopped one is told by `confirm`.
+PostgreSQL: an advisory lock of the connection that the session then works on; a dead worker frees
+it at once, a stopped one keeps it. SQLite (one host): a row with owner, expiry and a fencing
+number; a dead owner's row is taken over at once, a stopped one's after its expiry, and the stopped
+one is told by `confirm`.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import os
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import structlog
-from sqlalchemy import bindparam, or_, select, text, update
+from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from portal.database import autocommitting, db, insert_or_update, stands, table_of, utcnow
+from portal.database import Session, db, insert_or_update, table_of, utcnow
 from portal.errors import PortalError
 from portal.models import Lease
 
@@ -45,6 +47,11 @@ class Lock(ABC):
 
         Raises LockLost.
         """
+
+    @property
+    @abstractmethod
+    def is_gone(self) -> bool:
+        """Whether it is known, without asking, that the lock is not ours any more."""
 
 
 @contextmanager
@@ -79,32 +86,64 @@ def _lock(name: str) -> Iterator[Lock | None]:
 
 
 class _AdvisoryLock(Lock):
+    """A lock of the connection that the session is held to: it cannot be lost and something be
+    committed after all."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def is_gone(self) -> bool:
+        return self._connection.invalidated
+
     def confirm(self) -> None:
-        # The lock lives as long as its connection: ask whether that still stands. One that was
-        # replaced holds none.
-        if self._connection.invalidated or not stands(self._connection):
-            self._connection.invalidate()
+        if self.is_gone:
             raise LockLost("the connection that held the lock is gone")
+
+
+_TRY = select(func.pg_try_advisory_lock(bindparam("key")))
+_UNLOCK = select(func.pg_advisory_unlock(bindparam("key")))
+_HELD = "advisory locks held"
 
 
 @contextmanager
 def _advisory_lock(name: str) -> Iterator[Lock | None]:
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with autocommitting() as connection:
-        held = connection.execute(
-            text("SELECT pg_try_advisory_lock(:key)"), {"key": key}
-        ).scalar_one()
-        if not held:
+    session = cast(Session, db.session())
+    with session.on_one_connection() as connection:
+        held: set[int] = session.info.setdefault(_HELD, set())
+        # The server would give a connection the same lock twice.
+        if key in held or not _ask(connection, _TRY, key):
             yield None
             return
+        held.add(key)
         try:
             yield _AdvisoryLock(connection)
         finally:
+            held.discard(key)
             if not connection.invalidated:
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+                _release(session, connection, key)
+
+
+def _release(session: Session, connection: Connection, key: int) -> None:
+    try:
+        with suppress(SQLAlchemyError):
+            _ask(connection, _UNLOCK, key)
+            return
+        session.rollback()  # what was open failed: nothing of it could be kept
+        _ask(connection, _UNLOCK, key)
+    except SQLAlchemyError as err:
+        # With the connection the lock goes as well.
+        log.warning("lock given back with its connection", error=str(err))
+        connection.invalidate()
+
+
+def _ask(connection: Connection, question: Select[Any], key: int) -> bool:
+    """Ask in the transaction that is open, or else in one of its own: none stays open for it."""
+    if connection.in_transaction():
+        return bool(connection.scalar(question, {"key": key}))
+    with connection.begin():
+        return bool(connection.scalar(question, {"key": key}))
 
 
 _LEASES = table_of(Lease)
@@ -126,6 +165,10 @@ class _LeaseLock(Lock):
             renewed = db.session.execute(_RENEW, {**self._mine, "until": utcnow() + LEASE})
         if renewed.rowcount != 1:  # type: ignore[attr-defined]
             raise LockLost("the lease went to another worker")
+
+    @property
+    def is_gone(self) -> bool:
+        return False
 
     def release(self) -> None:
         with db.engine.begin() as connection:

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from portal import tenancy
 from portal.config import Config
@@ -121,20 +121,75 @@ def test_a_connection_that_was_cut_while_nobody_used_it_is_replaced(
     assert raw(FORGOTTEN) == [OURS]
 
 
-def test_a_lock_ends_with_the_connection_that_held_it(ours: None, database_url: str) -> None:
+def cut(database_url: str) -> None:
+    """End the connections that hold locks."""
+    with psycopg.connect(database_url, autocommit=True) as server:
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+
+
+def test_nothing_is_kept_after_the_connection_that_held_the_lock(
+    ours: None, database_url: str
+) -> None:
+    change = "UPDATE space SET name = 'x' RETURNING id"
     with locks.space_lock(OURS) as lock:
         assert lock is not None
         lock.confirm()
-        with psycopg.connect(database_url, autocommit=True) as server:
-            server.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
-                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            )
+        assert raw(change) == [OURS]
+        cut(database_url)
+        with pytest.raises(OperationalError):
+            db.session.commit()
+        db.session.rollback()
         for _ in range(2):
             with pytest.raises(locks.LockLost):
                 lock.confirm()
+            with pytest.raises(OperationalError):
+                raw(change)
+            db.session.rollback()
+    assert raw("SELECT id FROM space WHERE name = 'x'") == []
+    db.session.commit()
     with locks.space_lock(OURS) as mine:
         assert mine is not None, "it is free for the next one"
+
+
+def test_a_connection_is_cut_between_two_transactions_under_a_lock(
+    ours: None, database_url: str
+) -> None:
+    with locks.space_lock(OURS) as lock:
+        assert lock is not None
+        assert raw(FORGOTTEN) == [OURS]
+        db.session.commit()
+        cut(database_url)
+        with pytest.raises(OperationalError):
+            raw(FORGOTTEN)
+        db.session.rollback()
+        assert lock.is_gone
+
+
+def test_locks_of_a_session_share_its_connection_and_none_stays_on_it(
+    ours: None, database_url: str
+) -> None:
+    held = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with locks.space_lock(OURS) as lock:
+        assert lock is not None
+        with locks.space_lock(OURS) as again:
+            assert again is None, "the server would give it twice"
+        broken = "SELECT 1 / (SELECT 0 FROM space)"
+        with pytest.raises(DBAPIError), locks.number_lock("client") as number:
+            assert number is not None
+            assert raw(held) == [2]
+            raw(broken)
+        assert raw(held) == [1], "given back, though the transaction had failed"
+        assert not lock.is_gone
+        raw("UPDATE space SET name = 'left over' RETURNING id")
+    assert not db.session().in_transaction()
+    assert raw(held) == [0]
+    assert raw("SELECT id FROM space WHERE name = 'left over'") == []
 
 
 def test_what_a_transaction_does_is_undone_with_it(ours: None) -> None:
