@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
 from rq.timeouts import BaseTimeoutException
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import aliased
 
 from portal.core import core
 from portal.crypto import SealBroken
@@ -36,6 +34,7 @@ from portal.services import (
     stopping,
     tasks,
 )
+from portal.services.due import Due, due_in
 from portal.services.locks import Lock, LockLost, space_lock
 from portal.services.patience import Patience
 from portal.services.rows import reference
@@ -55,23 +54,6 @@ _DUE_MEMBER = (
 _SPACE = (
     select(Space).where(Space.id == bindparam("space")).execution_options(populate_existing=True)
 )
-_SOME = aliased(InvoiceSync)
-_MOST_DUE = (
-    select(_SOME.id)
-    .where(_SOME.space_id == bindparam("space"), _SOME.next_try_at <= bindparam("now"))
-    .order_by(_SOME.is_urgent.desc(), _SOME.is_backfill, _SOME.id)
-    .limit(1)
-    .scalar_subquery()
-)
-_LOOK = _SPACE.add_columns(
-    exists().where(InboxEvent.space_id == Space.id, InboxEvent.handled_at.is_(None)),
-    exists().where(MemberSync.space_id == Space.id, MemberSync.next_try_at <= bindparam("now")),
-    InvoiceSync,
-).outerjoin(
-    InvoiceSync,
-    and_(InvoiceSync.space_id == bindparam("space"), InvoiceSync.id == _MOST_DUE),
-)
-"""Made once: what is asked before each invoice costs more to make than to send."""
 _THOSE_DUE = (
     select(InvoiceSync.cobot_invoice_id)
     .where(InvoiceSync.space_id == bindparam("space"), InvoiceSync.next_try_at <= bindparam("now"))
@@ -179,7 +161,7 @@ def _expect_those_due(space_id: int) -> None:
     history.expect(space_id, [history.chain_of_invoice(space_id, one) for one in due])
 
 
-def _next(work: Work, look: _Look, only_urgent: bool) -> bool:
+def _next(work: Work, look: Due, only_urgent: bool) -> bool:
     """Do the one thing that is most due: what a person waits for, members, invoices, oldest first.
 
     Return False when there is nothing.
@@ -215,29 +197,18 @@ def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
             work.survive(row, err)
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What there is to do in a space."""
-
-    has_news: bool
-    """Something was announced that is not taken in."""
-    is_member_due: bool
-    invoice: InvoiceSync | None
-    """The one that is most due."""
-
-
-def _look(work: Work) -> _Look:
+def _look(work: Work) -> Due:
     """Look what there is to do.
 
     Leaves when an admin disconnected or changed the space since this drain began.
     """
-    look = db.session.execute(_LOOK, {"space": work.space.id, "now": utcnow()})
-    _, *found = look.one()
+    found = work.due or due_in(work.space.id)
+    work.due = None
     if not work.space.is_connected or work.space.sevdesk_token_key != work.token_key:
         raise LeaveSpace(utcnow())
     if work.space.is_paused:
         raise LeaveSpace(work.space.probe_at or utcnow() + pauses.PROBE_EVERY)
-    return _Look(*found)
+    return found
 
 
 def _set_alarm(space_id: int, lock: Lock, until: datetime | None) -> bool:

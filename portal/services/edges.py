@@ -45,3 +45,7 @@ class Edge(StrEnum):
 
 BEFORE_A_WRITE = {Edge.SENDING, Edge.CONTACT_SENDING}
 """What is committed here cannot be undone by anybody: a receipt or a contact is made next."""
+
+LAST_OF_A_ROW = {Edge.TAGGED}
+"""Mostly nothing follows these for the same row: what is due next is asked in the same
+transaction."""

@@ -79,6 +79,11 @@ def write_lines() -> None:
         _write_lines(db.session.connection(), lines)
 
 
+def write_all() -> None:
+    """Write all of it now, for whoever looks at the rows before the commit."""
+    _write(db.session())
+
+
 def _held() -> _Held:
     held: _Held = db.session.info.setdefault(_HELD, _Held())
     return held

@@ -24,9 +24,19 @@ from portal.errors import (
     UnusableAnswer,
 )
 from portal.models import InvoiceSync, MemberSync, Space, State
-from portal.services import budgets, calls, clients, patience, pauses, record, space_row
+from portal.services import (
+    budgets,
+    calls,
+    clients,
+    last_writes,
+    patience,
+    pauses,
+    record,
+    space_row,
+)
 from portal.services.clients import Remotes
-from portal.services.edges import BEFORE_A_WRITE, Edge
+from portal.services.due import Due, due_in
+from portal.services.edges import BEFORE_A_WRITE, LAST_OF_A_ROW, Edge
 from portal.services.locks import Lock
 from portal.services.patience import Patience, patiently
 from portal.services.rows import (
@@ -120,6 +130,8 @@ class Work:
     """The rows that met them."""
     in_hand: Parked | None = None
     """What is known of the invoice at hand: read in this turn, or still valid when it began."""
+    due: Due | None = None
+    """What is due next, where the last commit asked that as well."""
     token_key: str | None = field(init=False)
     """The sevdesk token that `remotes` calls with; the space, read anew, may have another one."""
 
@@ -161,7 +173,12 @@ class Work:
         if edge in BEFORE_A_WRITE:
             self._leave_if_disconnected()
         self.lock.confirm()
+        due = None
+        if edge in LAST_OF_A_ROW:
+            last_writes.write_all()
+            due = due_in(self.space.id)
         db.session.commit()
+        self.due = due
         log.info("step kept", space=self.space.id, edge=edge.value)
 
     def _leave_if_disconnected(self) -> None:
