@@ -104,7 +104,11 @@ def append(line: NewLine, calls: Sequence[Mapping[str, Any]] = ()) -> None:
 
     The space's row is locked until then: two writers cannot take the same place.
     """
-    heads = _heads(line.space_id, is_line=True)
+    _place(line, _heads(line.space_id, is_line=True))
+    last_writes.add_line(line, calls, _place_anew)
+
+
+def _place(line: NewLine, heads: dict[str, tuple[int, str]]) -> None:
     if line.chain not in heads:
         _learn(line.space_id, line.chain)
     number, before = heads[line.chain]
@@ -112,7 +116,13 @@ def append(line: NewLine, calls: Sequence[Mapping[str, Any]] = ()) -> None:
     line.previous_hash = before
     line.hash = hash_of(line)
     heads[line.chain] = (line.number, line.hash)
-    last_writes.add_line(vars(line), calls)
+
+
+def _place_anew(lines: Sequence[NewLine]) -> None:
+    """Put lines that are not written yet at the ends of their chains as these stand by now."""
+    db.session.info.pop(_ENDS, None)
+    for line in lines:
+        _place(line, _heads(line.space_id))
 
 
 def _heads(space_id: int, *, is_line: bool = False) -> dict[str, tuple[int, str]]:

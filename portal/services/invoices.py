@@ -24,6 +24,7 @@ from portal.services import (
     bodies,
     charts,
     debtors,
+    last_writes,
     looks,
     receipts,
     record,
@@ -205,6 +206,9 @@ def _note(
 
     The caller commits.
     """
+    if is_sent and (parked.is_noted or known.is_called(supplier_name(parked.invoice))):
+        space_row.write_late(row.space_id, after=known.number)
+        last_writes.if_overtaken(partial(_note_who_pays_anew, row, parked))
     is_first = not parked.is_noted and row.step == Step.NONE
     lines = int(is_first) + (1 + int(parked.uploaded is not None) if is_sent else 0)
     # Before the name, as who blanks it does.
@@ -219,6 +223,11 @@ def _note(
         row.lines, row.due_date = planned.lines, planned.plan.due_date
     if is_sent:
         receipts.note_upload(row, parked)
+
+
+def _note_who_pays_anew(row: InvoiceSync, parked: Parked) -> None:
+    if not parked.is_noted:
+        _note_facts(row, parked.invoice, _known_of(row, parked.invoice))
 
 
 def _note_facts(row: InvoiceSync, invoice: Invoice, known: Known) -> None:

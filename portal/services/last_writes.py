@@ -3,15 +3,19 @@ the counts of states, and the invoice at hand.
 
 Nothing else in a transaction waits for them. So on PostgreSQL, where each statement is waited for,
 they are one; on SQLite, which has no such statement and waits for nobody, they are one each.
+
+The one may take the space's row as well, where that was left to it (`space_row.write_late`): it
+writes nothing where somebody else wrote in the space meanwhile. Then the row is taken first, as
+ever, and what hangs on its number is worked out anew.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, reduce
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     CTE,
@@ -39,11 +43,16 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from portal.database import db, table_of
-from portal.models import HistoryLine, InvoiceSync, LineCalls, State, StateCount
+from portal.models import HistoryLine, InvoiceSync, LineCalls, Space, State, StateCount
+from portal.services import space_row
+
+if TYPE_CHECKING:
+    from portal.services.history import NewLine
 
 _HELD = "what this transaction writes last"
 _LINES, _CALLS = table_of(HistoryLine), table_of(LineCalls)
 _COUNTS, _INVOICES = table_of(StateCount), table_of(InvoiceSync)
+_SPACES = table_of(Space)
 _FIELDS = tuple(column.name for column in _LINES.c if column.name != "id")
 _WRITE_LINES = insert(_LINES).returning(_LINES.c.id, sort_by_parameter_order=True)
 _WRITE_CALLS = insert(_CALLS)
@@ -51,17 +60,35 @@ _SHAPES = 200
 """So many statements are remembered: each step of an invoice has its own."""
 
 Calls = Sequence[Mapping[str, Any]]
+Place = Callable[[Sequence["NewLine"]], None]
+"""Puts lines at the ends of their chains, which may have grown."""
 
 
 @dataclass
 class _Held:
-    lines: list[tuple[Mapping[str, Any], Calls]] = field(default_factory=list)
+    lines: list[tuple[NewLine, Calls]] = field(default_factory=list)
     counts: dict[int, dict[State, int]] = field(default_factory=dict)
+    place_anew: Place | None = None
+    anew: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether all of it can be one statement: that is of one space, and has lines."""
+        spaces = {line.space_id for line, _ in self.lines}
+        return len(spaces) == 1 and spaces.issuperset(self.counts)
 
 
-def add_line(line: Mapping[str, Any], calls: Calls) -> None:
+def add_line(line: NewLine, calls: Calls, place_anew: Place) -> None:
     """Write a line of the history, whose place is known, and the calls that led to it."""
-    _held().lines.append((line, list(calls)))
+    held = _held()
+    held.lines.append((line, list(calls)))
+    held.place_anew = place_anew
+
+
+def if_overtaken(work_out: Callable[[], None]) -> None:
+    """Have something worked out anew where somebody else wrote in the space before the row was
+    taken, which is held by then."""
+    _held().anew.append(work_out)
 
 
 def count(space_id: int, changes: Mapping[State, int]) -> None:
@@ -93,23 +120,62 @@ def _held() -> _Held:
 def _write(session: Session) -> None:
     held: _Held = session.info.pop(_HELD, None) or _Held()
     row, columns = _invoice_at_hand(session)
-    if not (held.lines or held.counts or row):
-        return
-    connection = session.connection()
-    is_one = len({line["space_id"] for line, _ in held.lines}) == 1 and len(held.counts) <= 1
-    if is_one and connection.dialect.name == "postgresql":
-        _write_together(connection, held, row, columns)
-    else:
-        _write_lines(connection, held.lines)
-        for space_id, changes in held.counts.items():
-            found = connection.scalars(_change_counts(len(changes)), _counted(space_id, changes))
-            _count_first(connection, space_id, changes, found.all())
+    if held.lines or held.counts or row:
+        late = space_row.late_one()
+        if late is None:
+            _write_held(session, held, row, columns)
+        elif not _write_late(session, held, row, columns, late):
+            _take_after_all(session, held, late)
+            row, columns = _invoice_at_hand(session)
+            _write_held(session, held, row, columns)
         if row is not None:
-            written = connection.execute(_change_invoice(columns), _changed(row, columns))
-            _expect_one(row, len(written.all()))
+            # As the session does itself once it has written a row: nothing is left to write.
+            inspect(row)._commit_all(row.__dict__, session.identity_map)
+    space_row.count_lines(session)
+
+
+def _write_late(
+    session: Session,
+    held: _Held,
+    row: InvoiceSync | None,
+    columns: tuple[str, ...],
+    late: space_row.Late,
+) -> bool:
+    """Write it all and take the space's row with it; False where that does not do."""
+    return held.is_one and _write_together(session.connection(), held, row, columns, late)
+
+
+def _take_after_all(session: Session, held: _Held, late: space_row.Late) -> None:
+    """Take the space's row by itself, and work out anew what hangs on its number."""
+    number = space_row.take_after_all(late)
+    for one in session.dirty:
+        if isinstance(one, InvoiceSync) and _is_of(one, late):
+            one.sequence = number
+    for work_out in held.anew:
+        work_out()
+    if held.place_anew is not None:
+        held.place_anew([line for line, _ in held.lines])
+
+
+def _is_of(row: InvoiceSync, late: space_row.Late) -> bool:
+    """Say whether a row was given the number that was expected."""
+    return row.space_id == late.space_id and row.sequence == late.number
+
+
+def _write_held(
+    session: Session, held: _Held, row: InvoiceSync | None, columns: tuple[str, ...]
+) -> None:
+    connection = session.connection()
+    if held.is_one and connection.dialect.name == "postgresql":
+        _write_together(connection, held, row, columns)
+        return
+    _write_lines(connection, held.lines)
+    for space_id, changes in held.counts.items():
+        found = connection.scalars(_change_counts(len(changes)), _counted(space_id, changes))
+        _count_first(connection, space_id, changes, found.all())
     if row is not None:
-        # As the session does itself once it has written a row: nothing of it is left to write.
-        inspect(row)._commit_all(row.__dict__, session.identity_map)
+        written = connection.execute(_change_invoice(columns), _changed(row, columns))
+        _expect_one(row, len(written.all()))
 
 
 def _invoice_at_hand(session: Session) -> tuple[InvoiceSync | None, tuple[str, ...]]:
@@ -136,12 +202,12 @@ def _expect_one(row: InvoiceSync, found: int) -> None:
 # One after the other
 
 
-def _write_lines(connection: Connection, lines: Sequence[tuple[Mapping[str, Any], Calls]]) -> None:
+def _write_lines(connection: Connection, lines: Sequence[tuple[NewLine, Calls]]) -> None:
     if not lines:
         return
-    ids = connection.scalars(_WRITE_LINES, [line for line, _ in lines]).all()
+    ids = connection.scalars(_WRITE_LINES, [vars(line) for line, _ in lines]).all()
     called = [
-        {"line_id": line_id, "space_id": line["space_id"], "at": line["at"], "calls": calls}
+        {"line_id": line_id, "space_id": line.space_id, "at": line.at, "calls": calls}
         for line_id, (line, calls) in zip(ids, lines, strict=True)
         if calls
     ]
@@ -211,56 +277,87 @@ def _bind(column: ColumnElement[Any], name: str) -> Any:
 
 
 def _write_together(
-    connection: Connection, held: _Held, row: InvoiceSync | None, columns: tuple[str, ...]
-) -> None:
-    values: dict[str, Any] = {"its_space": held.lines[0][0]["space_id"]}
+    connection: Connection,
+    held: _Held,
+    row: InvoiceSync | None,
+    columns: tuple[str, ...],
+    late: space_row.Late | None = None,
+) -> bool:
+    """Write it all, and take the space's row with it if it is late; False, and nothing is written,
+    where somebody else wrote in the space meanwhile."""
+    space_id = held.lines[0][0].space_id
+    changes = held.counts.get(space_id, {})
+    values: dict[str, Any] = {"its_space": space_id}
     values["all_lines"] = [
         _as_json(place, line, calls) for place, (line, calls) in enumerate(held.lines)
     ]
-    space_id, changes = next(iter(held.counts.items()), (None, {}))
-    if space_id is not None:
+    if changes:
         values |= _counted(space_id, changes)
     if row is not None:
         values |= _changed(row, columns)
-    found = connection.execute(_together(len(changes), columns), values).all()
+    if late is not None:
+        values |= {"number_before": late.number - 1, "more_lines": late.lines}
+    statement = _together(len(changes), columns, is_late=late is not None)
+    found = connection.execute(statement, values).all()
+    if late is not None:
+        if not found:
+            return False
+        space_row.came_in_time(late, found[0].connected_at, found[0].sevdesk_token_key)
     if row is not None:
-        _expect_one(row, len({row_id for row_id, _ in found}))
-    if space_id is not None:
-        _count_first(connection, space_id, changes, [state for _, state in found])
+        _expect_one(row, len({one.row_id for one in found if one.row_id is not None}))
+    if changes:
+        _count_first(connection, space_id, changes, [one.counted_state for one in found])
+    return True
 
 
-def _as_json(place: int, line: Mapping[str, Any], calls: Calls) -> dict[str, Any]:
+def _as_json(place: int, line: NewLine, calls: Calls) -> dict[str, Any]:
     """Return a line as one of the list that all lines are sent as: one parameter for all costs less
     than one for each value of each."""
     return {
-        **line,
+        **vars(line),
         "place": place,
-        "at": line["at"].isoformat(),
+        "at": line.at.isoformat(),
         # Texts within the text: what remote sides said may hold signs that PostgreSQL keeps as they
         # were sent, but does not read.
-        "facts": json.dumps(line["facts"]),
+        "facts": json.dumps(line.facts),
         "calls": json.dumps(calls) if calls else None,
     }
 
 
 @lru_cache(_SHAPES)
-def _together(states: int, columns: tuple[str, ...]) -> Executable:
+def _together(states: int, columns: tuple[str, ...], *, is_late: bool) -> Executable:
     """Return the statement that writes it all.
 
     It answers with the id of the invoice, beside each of the states that were counted.
     """
-    lines = _all_lines()
-    counted = _change_counts(states).cte("counted") if states else None
-    if not columns:
-        answer = select(null(), null() if counted is None else counted.c.state)
-    else:
-        invoice = _change_invoice(columns).cte("invoice")
-        if counted is None:
-            answer = select(invoice.c.id, null())
-        else:
-            both = invoice.outerjoin(counted, true())
-            answer = select(invoice.c.id, counted.c.state).select_from(both)
+    taken = _take_late().cte("taken") if is_late else None
+    # As a query of its own it is worked out first, and the space's row held before all others.
+    only_if = [] if taken is None else [select(taken.c.id).exists()]
+    lines = _all_lines(only_if)
+    counted = _change_counts(states).where(*only_if).cte("counted") if states else None
+    invoice = _change_invoice(columns).where(*only_if).cte("invoice") if columns else None
+    answer = select(
+        (null() if invoice is None else invoice.c.id).label("row_id"),
+        (null() if counted is None else counted.c.state).label("counted_state"),
+        *([] if taken is None else (taken.c.connected_at, taken.c.sevdesk_token_key)),
+    )
+    parts = [part for part in (taken, invoice, counted) if part is not None]
+    if parts:
+        answer = answer.select_from(reduce(lambda one, other: one.outerjoin(other, true()), parts))
     return answer.add_cte(lines, _all_calls(lines))
+
+
+def _take_late() -> Any:
+    number: Any = bindparam("number_before")
+    return (
+        update(_SPACES)
+        .where(_SPACES.c.id == bindparam("its_space"), _SPACES.c.sequence == number)
+        .values(
+            sequence=_SPACES.c.sequence + 1,
+            history_lines=_SPACES.c.history_lines + bindparam("more_lines"),
+        )
+        .returning(_SPACES.c.id, _SPACES.c.connected_at, _SPACES.c.sevdesk_token_key)
+    )
 
 
 def _given(*names: str) -> Any:
@@ -273,7 +370,7 @@ def _given(*names: str) -> Any:
     return rows.render_derived(with_types=True)
 
 
-def _all_lines() -> CTE:
+def _all_lines(only_if: Sequence[ColumnElement[bool]]) -> CTE:
     # Rows of one insert: their ids go up as they stand, which those of several would not.
     names = [name for name in _FIELDS if name not in ("space_id", "facts")]
     given = _given(*names, "facts", "place")
@@ -283,7 +380,9 @@ def _all_lines() -> CTE:
         cast(given.c.facts, JSON),
     )
     made = insert(_LINES).from_select(
-        ["space_id", *names, "facts"], rows.order_by(given.c.place), include_defaults=False
+        ["space_id", *names, "facts"],
+        rows.where(*only_if).order_by(given.c.place),
+        include_defaults=False,
     )
     return made.returning(_LINES.c.id, _LINES.c.chain, _LINES.c.number).cte("lines")
 

@@ -27,7 +27,7 @@ from portal.errors import (
 )
 from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
 from portal.money import to_cents
-from portal.services import activities, charts, looks, pauses, record
+from portal.services import activities, charts, looks, pauses, record, space_row
 from portal.services.edges import Edge
 from portal.services.locks import LockLost
 from portal.services.rows import fail, forget_cause, note_row
@@ -246,6 +246,7 @@ def adopt(work: Work, row: InvoiceSync, voucher: Voucher) -> None:
 def _take_over(
     work: Work, row: InvoiceSync, plan: VoucherPlan, voucher: Voucher, *, was_there: bool
 ) -> None:
+    space_row.write_late(row.space_id)
     row.fingerprint = plan.fingerprint()
     row.sevdesk_client = work.space.sevdesk_client
     row.sent_credit_debit = plan.credit_debit
@@ -282,6 +283,7 @@ def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> 
         work.wait_to_write()
         work.remotes.sevdesk.tag(row.sevdesk_voucher_id, MISMATCH_TAG)
         row.has_mismatch_tag = True
+    space_row.write_late(row.space_id)
     row.step = Step.TAGGED
     row.next_try_at = None
     row.finished_at = utcnow()

@@ -171,6 +171,7 @@ class Work:
         `edge` names the place; it is logged, and the tests of faults stop a worker there.
         """
         if edge in BEFORE_A_WRITE:
+            last_writes.write_all()  # with it the space's row is held
             self._leave_if_disconnected()
         self.lock.confirm()
         due = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import select
 
 from portal.config import Config
@@ -333,3 +334,18 @@ def sync(remote: Remote, space: Space, **invoice: Any) -> Json:
     assert announce(space, "created_invoice", id_of(made)) == 202
     work(space)
     return made
+
+
+def elsewhere(act: Callable[[], Any]) -> Any:
+    """Do something as another process would, with a session of its own."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    said = []
+
+    def run() -> None:
+        with app.app_context():
+            said.append(act())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return said[0]

@@ -62,9 +62,9 @@ def test_nothing_of_it_stays_where_one_part_does_not_fit(alpha: Space) -> None:
     record.set_state(row, State.SENDING)
     record.note(alpha.id, "sending", "done", invoice=row)
     last_writes.add_line(
-        vars(history.NewLine(alpha.id, "x", row.id, None, utcnow(), "portal", "x", "x", {}))
-        | {"invoice_id": 4711},
+        history.NewLine(alpha.id, "x", 4711, None, utcnow(), "portal", "x", "x", {}),
         [CALL],
+        lambda _: None,
     )
     with pytest.raises(IntegrityError):
         db.session.commit()
@@ -168,7 +168,7 @@ def test_what_was_set_to_what_it_was_may_be_anothers_by_now(alpha: Space) -> Non
 
 def test_what_a_remote_side_said_is_kept_as_it_was_sent(remote: Remote, alpha: Space) -> None:
     [row] = added(alpha)
-    said = "\x00, a quote \" and a backslash \\"
+    said = '\x00, a quote " and a backslash \\'
     odd = f"\ud800 {said}"
     new = history.NewLine(
         alpha.id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import delete, select, update
 
 from jobs.drain import drain_space
@@ -22,7 +21,16 @@ from portal.models import Budget, InvoiceSync, Lease, Space, State
 from portal.services import budgets, connection, patience, stopping
 from portal.services.drain import drain
 from tests.conftest import as_owner
-from tests.services.conftest import Json, Remote, admin_named, announce, id_of, line, row_of
+from tests.services.conftest import (
+    Json,
+    Remote,
+    admin_named,
+    announce,
+    elsewhere,
+    id_of,
+    line,
+    row_of,
+)
 from tests.services.test_space import XYZ
 
 
@@ -126,21 +134,6 @@ def passing(alpha: Space, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iter
 
         monkeypatch.setattr(patience.time, "sleep", sleep)
         yield clock
-
-
-def elsewhere(act: Callable[[], Any]) -> Any:
-    """Do something as another process would, with a session of its own."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    said = []
-
-    def run() -> None:
-        with app.app_context():
-            said.append(act())
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return said[0]
 
 
 def state() -> str:

@@ -180,7 +180,8 @@ def test_locks_of_a_session_share_its_connection_and_none_stays_on_it(
         with locks.space_lock(OURS) as again:
             assert again is None, "the server would give it twice"
         broken = "SELECT 1 / (SELECT 0 FROM space)"
-        with pytest.raises(DBAPIError), locks.number_lock("client") as number:
+        fails = pytest.raises(DBAPIError)
+        with fails, locks.number_lock("client") as number:
             assert number is not None
             assert raw(held) == [2]
             raw(broken)
