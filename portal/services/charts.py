@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Select, bindparam, delete, select, update
 
 from portal.core import core
 from portal.database import db, insert_or_update, table_of, utcnow
@@ -60,18 +60,26 @@ class AtHand:
     has_cost_centre: bool
 
 
-def at_hand(space: Space) -> AtHand | None:
-    """Return the booking accounts in the caller's transaction, None where a call would be needed.
+def beside(query: Select[Any]) -> Select[Any]:
+    """Return a query about `space` with what is kept of its chart beside, for `at_hand`: its row
+    comes once for each mapping, and at least once."""
+    mapped = _MAPPINGS.c.space_id == bindparam("space")
+    return (
+        query.add_columns(*_KEPT)
+        .outerjoin(_CHARTS, _CHARTS.c.space_id == bindparam("space"))
+        .outerjoin(_MAPPINGS, mapped)
+        .order_by(_MAPPINGS.c.code)
+    )
 
-    One look, no commit: what is read anew or for the first time is read by `index_of`.
-    """
+
+def at_hand(space: Space, rows: Sequence[Any]) -> AtHand | None:
+    """Return the booking accounts by what was read `beside` something else, None where a call would
+    be needed: what is read anew or for the first time is read by `index_of`."""
     cached = core().chart_indexes.get(space.id)
-    with db.session.no_autoflush:
-        rows = db.session.execute(_AS_KEPT, {"space": space.id}).all()
-    if cached is None or not rows:
+    first = rows[0]
+    if cached is None or first.read_at is None:
         return None
     oldest = utcnow() - timedelta(seconds=core().config.chart_max_age_seconds)
-    first = rows[0]
     if first.read_at < oldest or cached[0] != _kept_of(rows):
         return None
     if space.cost_centre_number is None:
@@ -146,14 +154,15 @@ def forget(space: Space) -> None:
 
 
 _CHARTS, _MAPPINGS = table_of(Chart), table_of(AccountMapping)
+_KEPT = (
+    _CHARTS.c.read_at,
+    _CHARTS.c.cost_centre_found,
+    _CHARTS.c.cost_centre_read_at,
+    _MAPPINGS.c.code,
+    _MAPPINGS.c.account_id,
+)
 _AS_KEPT = (
-    select(
-        _CHARTS.c.read_at,
-        _CHARTS.c.cost_centre_found,
-        _CHARTS.c.cost_centre_read_at,
-        _MAPPINGS.c.code,
-        _MAPPINGS.c.account_id,
-    )
+    select(*_KEPT)
     .select_from(_CHARTS)
     .outerjoin(_MAPPINGS, _MAPPINGS.c.space_id == _CHARTS.c.space_id)
     .where(_CHARTS.c.space_id == bindparam("space"))

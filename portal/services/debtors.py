@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, bindparam, select
 
@@ -11,7 +13,7 @@ from portal.cobot.records import Invoice
 from portal.core import core
 from portal.database import db, table_of, utcnow
 from portal.models import DebtorLink, InvoiceSync, MemberSync, PersonName, Space, State
-from portal.services import contact_book, record
+from portal.services import charts, contact_book, record
 from portal.services.edges import Edge
 from portal.services.rows import note_row
 from portal.services.work import Work
@@ -31,7 +33,7 @@ MEMBER_WAITS = 10
 _SPACES = table_of(Space)
 _MEMBERS = table_of(MemberSync)
 _PEOPLE = table_of(PersonName)
-_KNOWN = (
+_KNOWN = charts.beside(
     select(
         _MEMBERS.c.id,
         _MEMBERS.c.state,
@@ -95,6 +97,8 @@ class Known:
     name_erased_at: datetime | None
     number: int
     """The space's count of writes: all of this holds as long as it stays (`space_row`)."""
+    chart: Sequence[Any]
+    """What is kept of the space's chart (`charts.at_hand`)."""
 
     def is_called(self, name: str | None) -> bool:
         """Say whether this name needs no writing: it stands there, or was erased for good."""
@@ -103,7 +107,8 @@ class Known:
 
 
 def known_of(space_id: int, kind: str, remote_id: str) -> Known:
-    """Return what is known of a debtor, by the words that Cobot names them with."""
+    """Return what is known of a debtor, by the words that Cobot names them with, and the space's
+    chart beside."""
     with db.session.no_autoflush:  # what is noted of the invoice is written once, with the commit
         found = db.session.execute(
             _KNOWN,
@@ -114,9 +119,11 @@ def known_of(space_id: int, kind: str, remote_id: str) -> Known:
                 "member": remote_id if kind == "memberships" else None,
             },
         )
-    member_id, state, contact_id, written, before, *rest = found.one()
-    is_member = member_id is not None
-    return Known(Member(state, contact_id, written, before) if is_member else None, *rest)
+    rows = found.all()
+    member_id, *of_member = rows[0][:5]
+    link, person_id, name, erased_at, number = rows[0][5:10]
+    member = Member(*of_member) if member_id is not None else None
+    return Known(member, link, person_id, name, erased_at, number, chart=rows)
 
 
 def link_of(member: MemberSync | Member | None) -> MemberLink | None:

@@ -87,7 +87,7 @@ def _book(work: Work, row: InvoiceSync) -> None:
             return
         parked = work.park(row, invoice)
     known = _known_of(row, parked.invoice)
-    planned = _plan_at_hand(work, parked.invoice)
+    planned = _plan_at_hand(work, parked.invoice, known)
     db.session.commit()
     if planned is None:
         _keep(work, row, parked, known)
@@ -294,12 +294,12 @@ class _Planned:
     lines: list[Any]
 
 
-def _plan_at_hand(work: Work, invoice: Invoice) -> _Planned | None:
+def _plan_at_hand(work: Work, invoice: Invoice, known: Known) -> _Planned | None:
     """Decide how the invoice is booked where all that takes is at hand, as in all but a few.
 
     None where something must be asked or said first: then `_plan` decides.
     """
-    chart = charts.at_hand(work.space)
+    chart = charts.at_hand(work.space, known.chart)
     if chart is None or not chart.has_cost_centre:
         return None
     plan = plan_voucher(invoice, chart.index, voucher_settings(work.space))

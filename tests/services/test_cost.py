@@ -29,7 +29,7 @@ FRESH = [
     "sevdesk POST /Voucher/Factory/saveVoucher",
     "sevdesk POST /Tag/Factory/create",
 ]
-MOST_STATEMENTS = {"sqlite": 24, "postgresql": 9}
+MOST_STATEMENTS = {"sqlite": 23, "postgresql": 5}
 """Of one invoice more in a drain, from the inbox to the last commit. SQLite's lock is a row, and
 renewed."""
 MOST_TRANSACTIONS = 4
