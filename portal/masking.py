@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 MASK = "[…]"
@@ -82,25 +84,57 @@ def _masked(value: Any, name: str, hidden: Sequence[str], depth: int) -> Any:
         return value
     if depth == 0:
         return MASK
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return _masked_text(value, name, hidden)
+    if isinstance(value, dict | Mapping):  # to ask for the first alone is cheap
         fields = {
-            _text(str(key), hidden)[:60]: _masked(part, str(key), hidden, depth - 1)
-            for key, part in list(value.items())[:MOST_ENTRIES]
+            _shown_name(str(key), hidden): _masked(part, str(key), hidden, depth - 1)
+            for key, part in islice(value.items(), MOST_ENTRIES)
         }
         return fields | _rest(len(value))
     if isinstance(value, list | tuple):
         entries = [_masked(one, name, hidden, depth - 1) for one in value[:MOST_ENTRIES]]
         return [*entries, _rest(len(value))] if len(value) > MOST_ENTRIES else entries
-    if PERSONAL.search(name):
-        return MASK
     if isinstance(value, int | float | Decimal):
+        if _kind_of(name) == _PERSONAL:
+            return MASK
         return float(value) if isinstance(value, Decimal) else value
-    text = str(value)
+    return _masked_text(str(value), name, hidden)
+
+
+def _masked_text(text: str, name: str, hidden: Sequence[str]) -> str:
+    kind = _kind_of(name)
+    if kind == _PERSONAL:
+        return MASK
     if _FIGURES.fullmatch(text) or not text:
         return text
-    if name.lower() == "id" and _HEX_ID.fullmatch(text):
+    if kind == _ID and _HEX_ID.fullmatch(text):
         return without_hidden(text, hidden)
-    return _text(text, hidden)[:LONGEST_TEXT] if name.lower() in PLAIN else MASK
+    return MASK if kind == _OTHER else _text(text, hidden)[:LONGEST_TEXT]
+
+
+_PERSONAL, _ID, _PLAIN, _OTHER = range(4)
+
+
+@lru_cache(maxsize=1000)
+def _kind_of(name: str) -> int:
+    """Return what a field of this name may hold. There are few names, and each comes often."""
+    if PERSONAL.search(name):
+        return _PERSONAL
+    if name.lower() == "id":
+        return _ID
+    return _PLAIN if name.lower() in PLAIN else _OTHER
+
+
+def _shown_name(name: str, hidden: Sequence[str]) -> str:
+    if any(secret in name for secret in hidden):
+        return _text(name, hidden)[:60]
+    return _clean_name(name)
+
+
+@lru_cache(maxsize=1000)
+def _clean_name(name: str) -> str:
+    return _text(name, ())[:60]
 
 
 def _rest(entries: int) -> dict[str, int]:
