@@ -71,31 +71,41 @@ class Session(FlaskSession):
         self._only: Connection | None = None
 
     @contextmanager
-    def on_one_connection(self) -> Iterator[Connection]:
-        """Have every transaction within this block on the same connection, which is given.
+    def on_one_connection(self) -> Iterator[None]:
+        """Have every transaction within this block on the same connection.
 
         One that breaks is not replaced: what comes after it fails with OperationalError. A block
-        within another one shares its connection. No transaction is open when it begins, and what
-        nobody committed when it ends is taken back.
+        within another one shares its connection. No transaction may be open when it begins, and
+        what nobody committed when it ends is taken back.
         """
         if self._only is not None:
-            yield self._only
+            yield
             return
+        if self.in_transaction():
+            raise RuntimeError("commit before you hold the session to a connection")
         with self._db.engine.connect() as connection:
             self._only = connection
             try:
-                yield connection
+                yield
             finally:
-                if self.in_transaction():
-                    self.rollback()
-                self._only = None
+                try:
+                    if self.in_transaction():
+                        self.rollback()
+                finally:
+                    self._only = None
+
+    def the_connection(self) -> Connection:
+        """Return the connection that the session is held to. Raises OperationalError once it is
+        gone: SQLAlchemy would take another one in its place, which has none of its locks."""
+        assert self._only is not None
+        if self._only.invalidated:
+            raise OperationalError(None, None, Exception("the session's one connection is gone"))
+        return self._only
 
     def get_bind(self, *given: Any, **named: Any) -> Engine | Connection:
         if self._only is None:
             return super().get_bind(*given, **named)
-        if self._only.invalidated:
-            raise OperationalError(None, None, Exception("the session's one connection is gone"))
-        return self._only
+        return self.the_connection()
 
 
 # expire_on_commit off: reading a committed row again must not open a transaction in the middle of

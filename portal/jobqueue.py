@@ -9,6 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.queue import EnqueueData
+from rq.timeouts import BaseTimeoutException
 
 from portal.logs import request_id
 
@@ -32,6 +33,16 @@ JOB_TIMEOUT_SECONDS = 600
 PENDING_SECONDS = 50
 """For so long a wake-up that is in the queue stands for all further ones. Less than the minute
 after which upkeep wakes a space again: else the mark of a lost one would keep that one away."""
+
+
+def is_out_of_time(error: BaseException | None) -> bool:
+    """Say whether an exception is the end of a job's time, or was made of it: it may come anywhere,
+    and SQLAlchemy wraps what comes while it makes a statement."""
+    while error is not None:
+        if isinstance(error, BaseTimeoutException):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class JobQueue:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import InvalidatePoolError, ProgrammingError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError, ProgrammingError
 
 from portal.errors import PortalError
 from portal.spaceguard import SPACE_TABLE
@@ -22,6 +22,7 @@ from portal.tenancy import NOWHERE, Reach
 POLICY = "entered_spaces"
 OPENED = "opened_spaces"
 """Where a connection keeps what its transaction may see."""
+UNFINISHED = "the last transaction on this connection did not end"
 BEGUN = "begun"
 """Where a connection keeps what the transaction sees that began when it left the pool."""
 NEW = "new"
@@ -94,12 +95,16 @@ def begin(connection: Connection, reach: Reach) -> None:
     """A transaction begins, and sees the spaces that are open now.
 
     As one question, unless it was begun as the connection left the pool. Where the connection does
-    not stand any more, the driver finds that out with the first statement.
+    not stand any more, the driver finds that out with the first statement. Raises OperationalError
+    where the last transaction did not end.
     """
     begun = connection.info.pop(BEGUN, None)
     if begun is None:
-        is_begun = refusal_of(connection.connection.driver_connection, _beginning(reach)) is None
-        begun = reach if is_begun else NOWHERE
+        driver = connection.connection.driver_connection
+        if _is_busy(driver):
+            connection.invalidate()
+            raise OperationalError(None, None, Exception(UNFINISHED))
+        begun = reach if refusal_of(driver, _beginning(reach)) is None else NOWHERE
     connection.info[OPENED] = begun
 
 
@@ -112,9 +117,18 @@ def begin_early(connection: Any, record: Any, reach: Reach) -> None:
     record.info.pop(BEGUN, None)
     if record.info.pop(NEW, False):
         return
+    if _is_busy(connection):
+        raise InvalidatePoolError(UNFINISHED)
     if (refusal := refusal_of(connection, _beginning(reach))) is not None:
         raise InvalidatePoolError(refusal)
     record.info[BEGUN] = reach
+
+
+def _is_busy(driver: Any) -> bool:
+    """Say whether a transaction is still open, as after a rollback that failed because a statement
+    was interrupted. To begin anew would go on with it, and keep its half."""
+    status = driver.pgconn.transaction_status
+    return status not in {TransactionStatus.IDLE, TransactionStatus.UNKNOWN}
 
 
 def _beginning(reach: Reach) -> str:

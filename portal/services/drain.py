@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
-from rq.timeouts import BaseTimeoutException
 from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import OperationalError
 
@@ -16,7 +15,7 @@ from portal.core import core
 from portal.crypto import SealBroken
 from portal.database import AWAY, db, utcnow
 from portal.errors import PortalError
-from portal.jobqueue import BACKFILL, DRAIN, DRAIN_SECONDS, INTERACTIVE
+from portal.jobqueue import BACKFILL, DRAIN, DRAIN_SECONDS, INTERACTIVE, is_out_of_time
 from portal.logs import tracing
 from portal.models import InboxEvent, InvoiceSync, MemberSync, Space, Task
 from portal.services import (
@@ -191,9 +190,11 @@ def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
         try:
             with calls.collecting():
                 sync(work, row)
-        except (PortalError, OperationalError, BaseTimeoutException):
-            raise  # the space has to wait, the lock or database is gone, or the job's time is up
+        except (PortalError, OperationalError):
+            raise  # the space has to wait, or the lock or the database is gone
         except Exception as err:
+            if is_out_of_time(err):
+                raise
             work.survive(row, err)
 
 

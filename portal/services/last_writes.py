@@ -98,14 +98,6 @@ def count(space_id: int, changes: Mapping[State, int]) -> None:
         counts[state] = counts.get(state, 0) + by
 
 
-def write_lines() -> None:
-    """Write the lines so far, for whoever is about to look for the end of a chain."""
-    held = _held()
-    lines, held.lines = held.lines, []
-    if lines:
-        _write_lines(db.session.connection(), lines)
-
-
 def write_all() -> None:
     """Write all of it now, for whoever looks at the rows before the commit."""
     _write(db.session())

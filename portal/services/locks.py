@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import structlog
@@ -110,36 +111,50 @@ _HELD = "advisory locks held"
 def _advisory_lock(name: str) -> Iterator[Lock | None]:
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     session = cast(Session, db.session())
-    with session.on_one_connection() as connection:
+    with session.on_one_connection():
         held: set[int] = session.info.setdefault(_HELD, set())
-        # The server would give a connection the same lock twice.
-        if key in held or not _ask(connection, _TRY, key):
+        if key in held:  # the server would give a connection the same lock twice
             yield None
             return
-        held.add(key)
-        try:
-            yield _AdvisoryLock(connection)
-        finally:
-            held.discard(key)
-            if not connection.invalidated:
-                _release(session, connection, key)
+        with _free_in_the_end(session.the_connection()) as freed:
+            if not _ask(session, _TRY, key):
+                freed.set()
+                yield None
+                return
+            held.add(key)
+            try:
+                yield _AdvisoryLock(session.the_connection())
+            finally:
+                held.discard(key)
+                with suppress(SQLAlchemyError):
+                    _unlock(session, key)
+                    freed.set()
 
 
-def _release(session: Session, connection: Connection, key: int) -> None:
+@contextmanager
+def _free_in_the_end(connection: Connection) -> Iterator[Event]:
+    """Close the connection unless it is said to be free, whatever ends the block, and wherever (a
+    job's time is up in the middle of anything): no lock may stay on one that others use next."""
+    is_free = Event()
     try:
-        with suppress(SQLAlchemyError):
-            _ask(connection, _UNLOCK, key)
-            return
-        session.rollback()  # what was open failed: nothing of it could be kept
-        _ask(connection, _UNLOCK, key)
-    except SQLAlchemyError as err:
-        # With the connection the lock goes as well.
-        log.warning("lock given back with its connection", error=str(err))
-        connection.invalidate()
+        yield is_free
+    finally:
+        if not is_free.is_set() and not connection.invalidated:
+            log.warning("lock given back with its connection")
+            connection.invalidate()
 
 
-def _ask(connection: Connection, question: Select[Any], key: int) -> bool:
+def _unlock(session: Session, key: int) -> None:
+    with suppress(SQLAlchemyError):
+        _ask(session, _UNLOCK, key)
+        return
+    session.rollback()  # what was open failed: nothing of it could be kept
+    _ask(session, _UNLOCK, key)
+
+
+def _ask(session: Session, question: Select[Any], key: int) -> bool:
     """Ask in the transaction that is open, or else in one of its own: none stays open for it."""
+    connection = session.the_connection()
     if connection.in_transaction():
         return bool(connection.scalar(question, {"key": key}))
     with connection.begin():

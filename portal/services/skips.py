@@ -45,7 +45,7 @@ def skip(space: Space, cobot_invoice_ids: Sequence[str], reason: str, *, actor: 
     if not said:
         raise ValueError("a reason is needed")
     space_id = space.id
-    # The lock has a connection of its own, which would wait for what this one has begun.
+    # The lock belongs to a connection, and must not wait for what is begun on another.
     db.session.commit()
     with space_lock(space_id) as lock:
         # While a worker is in the space, one of the waiting ones may be just going out.

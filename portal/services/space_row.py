@@ -75,7 +75,7 @@ def write_late(space_id: int, *, after: int | None = None) -> None:
     """
     session = db.session()
     before = session.info.get(_LAST, {}).get(space_id) if after is None else after
-    if before is None or db.engine.dialect.name != "postgresql":
+    if late_one() is not None or before is None or db.engine.dialect.name != "postgresql":
         return
     if not session.in_transaction():
         session.begin()  # what is kept for this transaction has to end with it

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import structlog
-from rq.timeouts import BaseTimeoutException
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -21,6 +20,7 @@ from portal.errors import (
     RemoteError,
     TemporaryError,
 )
+from portal.jobqueue import is_out_of_time
 from portal.models import Space, Task
 from portal.services import (
     backfill,
@@ -103,9 +103,11 @@ def _run(space_id: int, task_id: int) -> None:
     except RemoteError as err:
         db.session.rollback()
         _answer(task, space, err)
-    except (OperationalError, BaseTimeoutException):
+    except OperationalError:
         raise
     except Exception as err:
+        if is_out_of_time(err):
+            raise
         db.session.rollback()
         core().counters.add("portal_faults", "look")
         log.exception("unexpected error", space=space.id, task=task.id, exc_info=err)
