@@ -19,7 +19,7 @@ _MOST_DUE = (
     .scalar_subquery()
 )
 _LOOK = (
-    (select(Space).where(Space.id == bindparam("space")).execution_options(populate_existing=True))
+    select(Space)
     .add_columns(
         exists().where(InboxEvent.space_id == Space.id, InboxEvent.handled_at.is_(None)),
         exists().where(MemberSync.space_id == Space.id, MemberSync.next_try_at <= bindparam("now")),
@@ -29,6 +29,8 @@ _LOOK = (
         InvoiceSync,
         and_(InvoiceSync.space_id == bindparam("space"), InvoiceSync.id == _MOST_DUE),
     )
+    .where(Space.id == bindparam("space"))
+    .execution_options(populate_existing=True)
 )
 """Made once: what is asked before each invoice costs more to make than to send."""
 

@@ -376,7 +376,7 @@ ROWS: tuple[Row, ...] = (
     # --- business logic
     Row(
         LOGIC, "2.3.3", 2, "a state and what led to it are committed together, only while the lock is held",
-        "portal/services/work.py", "        self.lock.confirm()\n        db.session.commit()\n        log.info", "        db.session.commit()\n        log.info",
+        "portal/services/work.py", "        self.lock.confirm()\n        due = None\n", "        due = None\n",
         "tests/services/test_space.py::test_a_worker_whose_lock_is_gone_commits_nothing",
     ),
     Row(
