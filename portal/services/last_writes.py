@@ -70,6 +70,7 @@ class _Held:
     counts: dict[int, dict[State, int]] = field(default_factory=dict)
     place_anew: Place | None = None
     anew: list[Callable[[], None]] = field(default_factory=list)
+    """What else is worked out anew where somebody came in between."""
 
     @property
     def is_one(self) -> bool:
@@ -113,28 +114,17 @@ def _write(session: Session) -> None:
     held: _Held = session.info.pop(_HELD, None) or _Held()
     row, columns = _invoice_at_hand(session)
     if held.lines or held.counts or row:
-        late = space_row.late_one()
+        connection, late = session.connection(), space_row.late_one()
         if late is None:
-            _write_held(session, held, row, columns)
-        elif not _write_late(session, held, row, columns, late):
+            _write_held(connection, held, row, columns)
+        elif not held.is_one or not _write_together(connection, held, row, columns, late):
             _take_after_all(session, held, late)
             row, columns = _invoice_at_hand(session)
-            _write_held(session, held, row, columns)
+            _write_held(connection, held, row, columns)
         if row is not None:
             # As the session does itself once it has written a row: nothing is left to write.
             inspect(row)._commit_all(row.__dict__, session.identity_map)
     space_row.count_lines(session)
-
-
-def _write_late(
-    session: Session,
-    held: _Held,
-    row: InvoiceSync | None,
-    columns: tuple[str, ...],
-    late: space_row.Late,
-) -> bool:
-    """Write it all and take the space's row with it; False where that does not do."""
-    return held.is_one and _write_together(session.connection(), held, row, columns, late)
 
 
 def _take_after_all(session: Session, held: _Held, late: space_row.Late) -> None:
@@ -143,8 +133,9 @@ def _take_after_all(session: Session, held: _Held, late: space_row.Late) -> None
     for one in session.dirty:
         if isinstance(one, InvoiceSync) and _is_of(one, late):
             one.sequence = number
-    for work_out in held.anew:
-        work_out()
+    with session.no_autoflush:  # what is in the rows by now may be what is about to be worked out
+        for work_out in held.anew:
+            work_out()
     if held.place_anew is not None:
         held.place_anew([line for line, _ in held.lines])
 
@@ -155,9 +146,8 @@ def _is_of(row: InvoiceSync, late: space_row.Late) -> bool:
 
 
 def _write_held(
-    session: Session, held: _Held, row: InvoiceSync | None, columns: tuple[str, ...]
+    connection: Connection, held: _Held, row: InvoiceSync | None, columns: tuple[str, ...]
 ) -> None:
-    connection = session.connection()
     if held.is_one and connection.dialect.name == "postgresql":
         _write_together(connection, held, row, columns)
         return

@@ -213,6 +213,7 @@ def test_a_debtor_who_was_forgotten_meanwhile_is_named_again(
     person = db.session.scalars(select(PersonName)).one()
     assert person.name == "XYZ Design"
     assert row_of(made).person_id == person.id
+    assert row_of(made).state == State.SYNCED
     assert_whole(warm)
     if db.engine.dialect.name == "postgresql":
         assert overtaken[0] == "overtaken"
