@@ -293,11 +293,11 @@ def insert_or_update(
 ) -> Any:
     """Return an INSERT that changes the standing row instead when the unique columns exist.
 
-    An empty `change` leaves a standing row as it is. Both engines have the clause, each with an
-    insert of its own in SQLAlchemy.
+    An empty `change` leaves a standing row as it is; with an empty `unique` as well one that any
+    unique columns meet. Both engines have the clause, each with an insert of its own in SQLAlchemy.
     """
     insert = sqlite.insert if db.engine.dialect.name == "sqlite" else postgresql.insert
     statement: Any = insert(model).values(**values)
     if not change:
-        return statement.on_conflict_do_nothing(index_elements=list(unique))
+        return statement.on_conflict_do_nothing(index_elements=list(unique) or None)
     return statement.on_conflict_do_update(index_elements=list(unique), set_=dict(change))

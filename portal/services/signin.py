@@ -160,9 +160,10 @@ def _remember_space(found: CobotSpace) -> int:
     known = select(Space).where(Space.cobot_id == found.id)
     space = db.session.scalar(known)
     if space is None:
-        # Another admin of the space may see it for the first time at this very moment.
+        # Another admin of the space may see it for the first time at this very moment. PostgreSQL
+        # may notice that by the subdomain before the id, so neither may be an error.
         values = {"cobot_id": found.id, "subdomain": found.subdomain, "name": found.name}
-        db.session.execute(insert_or_update(Space, values, unique=("cobot_id",), change={}))
+        db.session.execute(insert_or_update(Space, values, unique=(), change={}))
         space = db.session.scalars(known).one()
     space.subdomain = found.subdomain
     space.name = found.name
