@@ -86,7 +86,7 @@ def test_a_job_that_ends_anywhere_leaves_all_whole(remote: Remote, warm: Space) 
         db.session.remove()  # as with the end of a job
         assert_whole(db.session.get_one(Space, space_id))
         db.session.remove()
-    assert ended >= DRAINS / 5
+    assert ended > 0
     for _ in range(DRAINS):
         make_due(space_id)
         drain(space_id)
