@@ -11,55 +11,36 @@ ever, and what hangs on its number is worked out anew.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    CTE,
-    JSON,
-    ColumnElement,
-    Executable,
-    Integer,
-    Text,
-    and_,
-    bindparam,
-    case,
-    cast,
-    column,
-    event,
-    func,
-    insert,
-    inspect,
-    null,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import event, insert, inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from portal.database import db, table_of
-from portal.models import HistoryLine, InvoiceSync, LineCalls, Space, State, StateCount
+from portal.database import db
+from portal.models import InvoiceSync, State
 from portal.services import space_row
+from portal.services.last_statements import (
+    CALLS,
+    COUNTS,
+    LINES,
+    Calls,
+    as_json,
+    change_counts,
+    change_invoice,
+    together,
+)
 
 if TYPE_CHECKING:
     from portal.services.history import NewLine
 
 _HELD = "what this transaction writes last"
-_LINES, _CALLS = table_of(HistoryLine), table_of(LineCalls)
-_COUNTS, _INVOICES = table_of(StateCount), table_of(InvoiceSync)
-_SPACES = table_of(Space)
-_FIELDS = tuple(column.name for column in _LINES.c if column.name != "id")
-_WRITE_LINES = insert(_LINES).returning(_LINES.c.id, sort_by_parameter_order=True)
-_WRITE_CALLS = insert(_CALLS)
-_SHAPES = 200
-"""So many statements are remembered: each step of an invoice has its own."""
+_WRITE_LINES = insert(LINES).returning(LINES.c.id, sort_by_parameter_order=True)
+_WRITE_CALLS = insert(CALLS)
 
-Calls = Sequence[Mapping[str, Any]]
 Place = Callable[[Sequence["NewLine"]], None]
 """Puts lines at the ends of their chains, which may have grown."""
 
@@ -153,10 +134,10 @@ def _write_held(
         return
     _write_lines(connection, held.lines)
     for space_id, changes in held.counts.items():
-        found = connection.scalars(_change_counts(len(changes)), _counted(space_id, changes))
+        found = connection.scalars(change_counts(len(changes)), _counted(space_id, changes))
         _count_first(connection, space_id, changes, found.all())
     if row is not None:
-        written = connection.execute(_change_invoice(columns), _changed(row, columns))
+        written = connection.execute(change_invoice(columns), _changed(row, columns))
         _expect_one(row, len(written.all()))
 
 
@@ -205,21 +186,6 @@ def _counted(space_id: int, changes: Mapping[State, int]) -> dict[str, Any]:
     )
 
 
-@lru_cache(_SHAPES)
-def _change_counts(states: int) -> Any:
-    names = [_bind(_COUNTS.c.state, f"state_{place}") for place in range(states)]
-    by = [
-        (_COUNTS.c.state == name, _bind(_COUNTS.c.invoices, f"by_{place}"))
-        for place, name in enumerate(names)
-    ]
-    return (
-        update(_COUNTS)
-        .where(_COUNTS.c.space_id == bindparam("counted_space"), _COUNTS.c.state.in_(names))
-        .values(invoices=_COUNTS.c.invoices + case(*by, else_=0))
-        .returning(_COUNTS.c.state)
-    )
-
-
 def _count_first(
     connection: Connection, space_id: int, changes: Mapping[State, int], found: Sequence[str | None]
 ) -> None:
@@ -230,29 +196,13 @@ def _count_first(
         if state not in found
     ]
     if missing:
-        connection.execute(insert(_COUNTS), missing)
+        connection.execute(insert(COUNTS), missing)
 
 
 def _changed(row: InvoiceSync, columns: tuple[str, ...]) -> dict[str, Any]:
     """Return the values of the statement that writes these columns of an invoice."""
     values = {f"its_{name}": getattr(row, name) for name in columns}
     return {"its_space": row.space_id, "its_row": row.id, **values}
-
-
-@lru_cache(_SHAPES)
-def _change_invoice(columns: tuple[str, ...]) -> Any:
-    return (
-        update(_INVOICES)
-        .where(
-            _INVOICES.c.space_id == bindparam("its_space"), _INVOICES.c.id == bindparam("its_row")
-        )
-        .values({name: _bind(_INVOICES.c[name], f"its_{name}") for name in columns})
-        .returning(_INVOICES.c.id)
-    )
-
-
-def _bind(column: ColumnElement[Any], name: str) -> Any:
-    return bindparam(name, type_=column.type)
 
 
 # All in one
@@ -271,7 +221,7 @@ def _write_together(
     changes = held.counts.get(space_id, {})
     values: dict[str, Any] = {"its_space": space_id}
     values["all_lines"] = [
-        _as_json(place, line, calls) for place, (line, calls) in enumerate(held.lines)
+        as_json(place, line, calls) for place, (line, calls) in enumerate(held.lines)
     ]
     if changes:
         values |= _counted(space_id, changes)
@@ -279,7 +229,7 @@ def _write_together(
         values |= _changed(row, columns)
     if late is not None:
         values |= {"number_before": late.number - 1, "more_lines": late.lines}
-    statement = _together(len(changes), columns, is_late=late is not None)
+    statement = together(len(changes), columns, is_late=late is not None)
     found = connection.execute(statement, values).all()
     if late is not None:
         if not found:
@@ -290,94 +240,6 @@ def _write_together(
     if changes:
         _count_first(connection, space_id, changes, [one.counted_state for one in found])
     return True
-
-
-def _as_json(place: int, line: NewLine, calls: Calls) -> dict[str, Any]:
-    """Return a line as one of the list that all lines are sent as: one parameter for all costs less
-    than one for each value of each."""
-    return {
-        **vars(line),
-        "place": place,
-        "at": line.at.isoformat(),
-        # Texts within the text: what remote sides said may hold signs that PostgreSQL keeps as they
-        # were sent, but does not read.
-        "facts": json.dumps(line.facts),
-        "calls": json.dumps(calls) if calls else None,
-    }
-
-
-@lru_cache(_SHAPES)
-def _together(states: int, columns: tuple[str, ...], *, is_late: bool) -> Executable:
-    """Return the statement that writes it all.
-
-    It answers with the id of the invoice, beside each of the states that were counted.
-    """
-    taken = _take_late().cte("taken") if is_late else None
-    # As a query of its own it is worked out first, and the space's row held before all others.
-    only_if = [] if taken is None else [select(taken.c.id).exists()]
-    lines = _all_lines(only_if)
-    counted = _change_counts(states).where(*only_if).cte("counted") if states else None
-    invoice = _change_invoice(columns).where(*only_if).cte("invoice") if columns else None
-    answer = select(
-        (null() if invoice is None else invoice.c.id).label("row_id"),
-        (null() if counted is None else counted.c.state).label("counted_state"),
-        *([] if taken is None else (taken.c.connected_at, taken.c.sevdesk_token_key)),
-    )
-    parts = [part for part in (taken, invoice, counted) if part is not None]
-    if parts:
-        answer = answer.select_from(reduce(lambda one, other: one.outerjoin(other, true()), parts))
-    return answer.add_cte(lines, _all_calls(lines))
-
-
-def _take_late() -> Any:
-    number: Any = bindparam("number_before")
-    return (
-        update(_SPACES)
-        .where(_SPACES.c.id == bindparam("its_space"), _SPACES.c.sequence == number)
-        .values(
-            sequence=_SPACES.c.sequence + 1,
-            history_lines=_SPACES.c.history_lines + bindparam("more_lines"),
-        )
-        .returning(_SPACES.c.id, _SPACES.c.connected_at, _SPACES.c.sevdesk_token_key)
-    )
-
-
-def _given(*names: str) -> Any:
-    """Return the list of lines as a table with these columns."""
-    kinds: dict[str, Any] = {"facts": Text(), "calls": Text(), "place": Integer()}
-    columns = [
-        column(name, kinds[name] if name in kinds else _LINES.c[name].type) for name in names
-    ]
-    rows = func.json_to_recordset(bindparam("all_lines", type_=JSON)).table_valued(*columns)
-    return rows.render_derived(with_types=True)
-
-
-def _all_lines(only_if: Sequence[ColumnElement[bool]]) -> CTE:
-    # Rows of one insert: their ids go up as they stand, which those of several would not.
-    names = [name for name in _FIELDS if name not in ("space_id", "facts")]
-    given = _given(*names, "facts", "place")
-    rows = select(
-        _bind(_LINES.c.space_id, "its_space"),
-        *(given.c[name] for name in names),
-        cast(given.c.facts, JSON),
-    )
-    made = insert(_LINES).from_select(
-        ["space_id", *names, "facts"],
-        rows.where(*only_if).order_by(given.c.place),
-        include_defaults=False,
-    )
-    return made.returning(_LINES.c.id, _LINES.c.chain, _LINES.c.number).cte("lines")
-
-
-def _all_calls(lines: CTE) -> CTE:
-    given = _given("chain", "number", "at", "calls")
-    its_line = and_(lines.c.chain == given.c.chain, lines.c.number == given.c.number)
-    rows = select(
-        lines.c.id, _bind(_CALLS.c.space_id, "its_space"), given.c.at, cast(given.c.calls, JSON)
-    )
-    rows = rows.select_from(lines.join(given, its_line)).where(given.c.calls.is_not(None))
-    made = insert(_CALLS).from_select(["line_id", "space_id", "at", "calls"], rows)
-    return made.cte("calls")
 
 
 @event.listens_for(db.session, "after_soft_rollback")

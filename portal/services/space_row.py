@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, event, update
+from sqlalchemy import ColumnElement, bindparam, event, update
 from sqlalchemy.orm import Session, SessionTransaction
 
 from portal.database import db, table_of
@@ -28,6 +28,18 @@ _OF_SPACE = update(_SPACES).where(_SPACES.c.id == bindparam("space"))
 _TAKE = _OF_SPACE.values(sequence=_SPACES.c.sequence + 1, history_lines=_MORE_LINES).returning(
     _SPACES.c.sequence, _SPACES.c.connected_at, _SPACES.c.sevdesk_token_key
 )
+_BEFORE: ColumnElement[int] = bindparam("number_before")
+TAKE_LATE = (
+    update(_SPACES)
+    .where(_SPACES.c.id == bindparam("its_space"), _SPACES.c.sequence == _BEFORE)
+    .values(
+        sequence=_SPACES.c.sequence + 1,
+        history_lines=_SPACES.c.history_lines + bindparam("more_lines"),
+    )
+    .returning(_SPACES.c.id, _SPACES.c.connected_at, _SPACES.c.sevdesk_token_key)
+)
+"""The part of a transaction's last statement that takes the row; it answers with nothing where
+somebody else wrote in the space since `number_before`."""
 _COUNT = _OF_SPACE.values(history_lines=_MORE_LINES)
 
 
@@ -56,7 +68,8 @@ def write(space_id: int, *, is_line: bool = False, ahead: int = 0) -> int:
 
     Numbers count up without gaps: whoever knows the one before has seen all there is. Open logs
     look whether it went on. With `is_line` a line of history is counted, in the same statement
-    where it is the first of the transaction; so are those that are known `ahead` of it.
+    where it is the first of the transaction; so are those that are known `ahead` of it. A row that
+    is taken late is held, and its number sure, only from the last statement on.
     """
     late = late_one()
     if late is not None and late.space_id == space_id:

@@ -24,6 +24,13 @@ def added(space: Space, count: int = 1) -> list[InvoiceSync]:
     return rows
 
 
+def new_line(row: InvoiceSync, step: str, facts: dict[str, str]) -> history.NewLine:
+    chain = history.chain_name(row.space_id, row, None)
+    return history.NewLine(
+        row.space_id, chain, row.id, None, utcnow(), "portal", step, "done", dict(facts)
+    )
+
+
 def counts_of(space: Space) -> dict[str, int]:
     rows = db.session.scalars(select(StateCount).where(StateCount.space_id == space.id))
     found = {row.state: row.invoices for row in rows if row.invoices}
@@ -109,17 +116,7 @@ def test_each_line_has_its_own_calls_however_many_there_are(
     [row] = added(alpha)
     for place in range(lines):
         line = f"step-{place}"
-        new = history.NewLine(
-            alpha.id,
-            history.chain_name(alpha.id, row, None),
-            row.id,
-            None,
-            utcnow(),
-            "portal",
-            line,
-            "done",
-            {},
-        )
+        new = new_line(row, line, {})
         # Every second one was led to by calls.
         history.append(new, [CALL | {"endpoint": line}] if place % 2 == 0 else ())
     db.session.commit()
@@ -170,17 +167,7 @@ def test_what_a_remote_side_said_is_kept_as_it_was_sent(remote: Remote, alpha: S
     [row] = added(alpha)
     said = '\x00, a quote " and a backslash \\'
     odd = f"\ud800 {said}"
-    new = history.NewLine(
-        alpha.id,
-        history.chain_name(alpha.id, row, None),
-        row.id,
-        None,
-        utcnow(),
-        "portal",
-        "odd",
-        "done",
-        {"message": said},
-    )
+    new = new_line(row, "odd", {"message": said})
     history.append(new, [CALL | {"received": odd}])
     db.session.commit()
     line, calls = db.session.execute(
