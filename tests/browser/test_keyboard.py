@@ -52,7 +52,7 @@ def test_the_skip_link_leads_past_the_head(owner: Callable[..., Person], planted
     expect(one.page.locator(".skip")).to_be_focused()
     one.page.keyboard.press("Enter")
     one.page.keyboard.press("Tab")
-    assert one.page.locator("main :focus").count() == 1
+    expect(one.page.locator("main :focus")).to_have_count(1)
 
 
 def test_slash_jumps_to_the_search_but_not_out_of_a_field(

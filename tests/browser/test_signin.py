@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import expect
@@ -23,14 +24,14 @@ def test_signing_in_leads_over_cobots_page_to_the_spaces_and_out_again(
     one.page.get_by_role("button", name="Abmelden").click()
     expect(one.page.get_by_role("link", name="Mit Cobot anmelden")).to_be_visible()
     one.open("/spaces")
-    assert "/login" in one.page.url
+    expect(one.page).to_have_url(re.compile("/login"))
 
 
 def test_a_page_asked_for_before_the_sign_in_comes_after_it(person: Callable[..., Person]) -> None:
     one = person(scripts=False)
     one.open("/spaces/neuland/log")
     one.sign_in("Nils Anders")
-    assert one.page.url.endswith("/spaces/neuland/log")
+    expect(one.page).to_have_url(re.compile("/spaces/neuland/log$"))
 
 
 def test_a_denied_sign_in_is_said_and_can_be_tried_again(person: Callable[..., Person]) -> None:
@@ -41,7 +42,7 @@ def test_a_denied_sign_in_is_said_and_can_be_tried_again(person: Callable[..., P
     one.page.locator("form button").first.click()
     expect(one.page.get_by_role("alert").filter(has_text=one.words["denied"])).to_be_visible()
     one.sign_in("Nils Anders")
-    assert one.page.url.endswith("/spaces/neuland/log")
+    expect(one.page).to_have_url(re.compile("/spaces/neuland/log$"))
 
 
 def test_a_sign_in_that_is_too_late_can_be_started_again(person: Callable[..., Person]) -> None:

@@ -35,7 +35,7 @@ def test_support_gives_a_reason_reads_an_invoice_and_the_admin_sees_that(
     expect(bar).to_contain_text(one.words["read only"])
     expect(bar).to_contain_text("Ticket 4711")
     expect(one.row(number)).to_have_attribute("data-state", "synced")
-    assert one.page.locator("main form[method=post]").count() == 0
+    expect(one.page.locator("main form[method=post]")).to_have_count(0)
     bar.get_by_role("button").click()
     expect(bar).not_to_contain_text("Ticket 4711")
 
