@@ -53,6 +53,15 @@ def fail(
     )
 
 
+def skip(row: InvoiceSync, cause: Cause) -> None:
+    """Leave an invoice out on purpose: nothing more is to be done for it. The caller commits."""
+    row.cause_code, row.cause_params = cause.code, dict(cause.params)
+    row.next_try_at = None
+    row.finished_at = utcnow()
+    record.set_state(row, State.SKIPPED)
+    note_row(row, "skipped", "done", cause=cause.code)
+
+
 def is_settled(row: InvoiceSync | MemberSync) -> bool:
     """Say whether the matter itself is decided and at most a message about it is outstanding."""
     return row.state in (State.FAILED, State.SYNCED, State.MISMATCHED, State.SKIPPED)

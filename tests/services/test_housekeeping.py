@@ -34,7 +34,7 @@ from portal.services import (
     connection,
     history,
     housekeeping,
-    invoices,
+    invoice_facts,
     looks,
     member_import,
     support,
@@ -117,7 +117,7 @@ def test_a_name_stays_that_an_invoice_is_about_to_take(
     row = row_of(sync(remote, alpha, debitor=debtor))
     row.person_id = None  # nobody needs the name now
     db.session.commit()
-    space_id, note_facts = alpha.id, invoices._note_facts
+    space_id, note_facts = alpha.id, invoice_facts._note_facts
     tidying: list[Future[int]] = []
 
     def let_names_go() -> int:
@@ -129,7 +129,7 @@ def test_a_name_stays_that_an_invoice_is_about_to_take(
         wait([tidying[-1]], timeout=1)
         note_facts(row, invoice, known)
 
-    monkeypatch.setattr(invoices, "_note_facts", tidy_and_note)
+    monkeypatch.setattr(invoice_facts, "_note_facts", tidy_and_note)
     with ThreadPoolExecutor(1) as thread:
         row = row_of(sync(remote, alpha, debitor=debtor))
         # The first came before the space's row was held: then it is looked for, and written, anew.
