@@ -37,6 +37,7 @@ from portal.services.due import Due, due_in
 from portal.services.locks import Lock, LockLost, space_lock
 from portal.services.patience import Patience
 from portal.services.rows import reference
+from portal.services.settling import survive
 from portal.services.work import LeaveSpace, Work
 
 Row = TypeVar("Row", MemberSync, InvoiceSync)
@@ -195,7 +196,7 @@ def _try(work: Work, sync: Callable[[Work, Row], None], row: Row) -> None:
         except Exception as err:
             if is_out_of_time(err):
                 raise
-            work.survive(row, err)
+            survive(work, row, err)
 
 
 def _look(work: Work) -> Due:

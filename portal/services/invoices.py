@@ -30,6 +30,7 @@ from portal.services.edges import Edge
 from portal.services.locks import LockLost
 from portal.services.planning import Planned
 from portal.services.rows import note_row, skip
+from portal.services.settling import settle
 from portal.services.work import Parked, Work
 from portal.sync.causes import Cause
 
@@ -64,7 +65,7 @@ def sync(work: Work, row: InvoiceSync) -> None:
         else:
             _book(work, row)
     except RemoteError as err:
-        work.settle(row, err, step)
+        settle(work, row, err, step)
     else:
         work.failures = 0
 

@@ -20,6 +20,7 @@ from portal.models import InvoiceSync, MemberSync, State
 from portal.services import locks, member_details, record
 from portal.services.edges import Edge
 from portal.services.rows import fail, forget_cause, note_row
+from portal.services.settling import settle
 from portal.services.work import LeaveSpace, Work
 from portal.sevdesk.records import Contact
 from portal.sync.accounts import fold_name
@@ -85,7 +86,7 @@ def sync(work: Work, row: MemberSync) -> None:
             member_details.note_in_feed(work, row)
             _done(work, row)
     except RemoteError as err:
-        work.settle(row, err, step)
+        settle(work, row, err, step)
     else:
         work.failures = 0
 

@@ -34,7 +34,8 @@ from portal.services import (
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
 from portal.services.retry import retry_invoice
-from portal.services.work import TAG_TRIES, Work
+from portal.services.settling import TAG_TRIES
+from portal.services.work import Work
 from portal.sevdesk.client import SevdeskClient
 from portal.sevdesk.records import Voucher
 from tests.services.conftest import (
