@@ -9,7 +9,6 @@ from __future__ import annotations
 import json as jsonlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -18,6 +17,7 @@ import structlog
 from requests import Request
 
 from portal.answers import WrongShape, parse_json
+from portal.call_hooks import Call, Hooks, kept_of
 from portal.connections import Sessions
 from portal.errors import (
     Forbidden,
@@ -41,14 +41,10 @@ from portal.exchange import (
     retry_after_seconds,
     what_it_says,
 )
-from portal.masking import masked
 
-__all__ = ["Call", "Exchanged", "Hooks", "Sessions", "Transport", "as_is", "ignored", "segment"]
+__all__ = ["Sessions", "Transport", "as_is", "ignored", "segment"]
 
 log = structlog.get_logger(__name__)
-
-LONGEST_KEPT = 16_384
-"""A longer answer is a list or a file: nobody reads it in a history."""
 
 T = TypeVar("T")
 _REFUSALS: dict[int, type[PermanentError]] = {
@@ -58,41 +54,6 @@ _REFUSALS: dict[int, type[PermanentError]] = {
     404: NotFound,
     410: NotFound,
 }
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call as counters and budgets see it; `endpoint` is method and path template."""
-
-    remote: str
-    endpoint: str
-    method: str
-
-
-@dataclass(frozen=True)
-class Exchanged:
-    """One call with what was said, as it may be kept: masked, without path and headers."""
-
-    call: Call
-    status: int | None
-    seconds: float
-    request_id: str | None
-    sent: Any
-    received: Any
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What is told about each call.
-
-    `before` may raise BudgetExhausted: then nothing is sent and `after` is not called. It is asked
-    again before a read is repeated: the remote side counts that too. `after` gets the status, None
-    when there was no answer, and the seconds taken.
-    """
-
-    before: Callable[[Call], None] | None = None
-    after: Callable[[Call, int | None, float], None] | None = None
-    seen: Callable[[Exchanged], None] | None = None
 
 
 def segment(value: str) -> str:
@@ -276,33 +237,13 @@ class Transport:
             status = answer.status if isinstance(answer, Answer) else None
             seconds = time.monotonic() - started
             self._tell(call, self._hooks.after, call, status, seconds)
-        if self._hooks.seen is not None:
+        if (seen := self._hooks.seen) is not None:
             sent = json if params is None else params
-            self._tell(call, self._show, self._hooks.seen, call, answer, seconds, sent, files)
+            hidden = (self._token,)
+            self._tell(
+                call, lambda: seen(kept_of(call, answer, seconds, sent, files, hidden=hidden))
+            )
         return answer
-
-    def _show(
-        self,
-        seen: Callable[[Exchanged], None],
-        call: Call,
-        answer: Answer | NoAnswer,
-        seconds: float,
-        sent: Any,
-        files: Files | None,
-    ) -> None:
-        """Give the hook what may be kept of a call; of files only their size."""
-        hidden = (self._token,)
-        if files is not None:
-            sent = {name: {"bytes": len(content)} for name, (_, content, _) in files.items()}
-        status = request_id = None
-        if isinstance(answer, NoAnswer):
-            received: Any = {"message": answer.reason}
-        else:
-            status, received = answer.status, _kept(answer.body, hidden)
-            request_id = what_it_says(answer.body)[2] if status >= 400 else None
-            request_id = request_id or answer.headers.get("X-Request-Id")
-        shown_id = one_line(request_id, hidden) if request_id else None
-        seen(Exchanged(call, status, seconds, shown_id, masked(sent, hidden), received))
 
     def _tell(self, call: Call, hook: Callable[..., None] | None, *said: Any) -> None:
         if hook is None:
@@ -345,16 +286,6 @@ class Transport:
             remote_code=one_line(code, hidden) if code else None,
             request_id=one_line(request_id, hidden) if request_id else None,
         )
-
-
-def _kept(body: bytes, hidden: Sequence[str]) -> Any:
-    """Return what of an answer may be kept; of a file and of a long list only the size."""
-    if len(body) > LONGEST_KEPT:
-        return {"bytes": len(body)}
-    try:
-        return masked(parse_json(body), hidden)
-    except ValueError:
-        return {"bytes": len(body)}
 
 
 def _shaped(body: bytes, shape: Callable[[Any], T]) -> tuple[T | None, str]:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from portal.answers import each, mapping, rows, text, text_or_none
+from portal.call_hooks import Hooks
 from portal.cobot.records import (
     AccountingCode,
     Activity,
@@ -26,7 +27,7 @@ from portal.cobot.records import (
     memberships_from_json,
 )
 from portal.errors import NotFound, Rejected, TokenRefused
-from portal.transport import Hooks, Sessions, Transport, ignored, segment
+from portal.transport import Sessions, Transport, ignored, segment
 
 PAGE_SIZE = 200
 """The most that Cobot gives per page of a list."""

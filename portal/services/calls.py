@@ -16,11 +16,11 @@ from typing import Any
 from flask import g
 from sqlalchemy import delete, select
 
+from portal.call_hooks import Exchanged
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import HistoryLine, LineCalls
 from portal.tenancy import all_spaces
-from portal.transport import Exchanged
 
 MOST_CALLS = 30
 """Of one step; the latest are kept."""

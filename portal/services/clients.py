@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from portal.call_hooks import Call, Hooks
 from portal.cobot.client import CobotClient, CobotUrls
 from portal.core import core
 from portal.crypto import digest
@@ -15,7 +16,6 @@ from portal.models import Space
 from portal.services import budgets, calls, patience, stopping, vault
 from portal.services.patience import Patience, patiently
 from portal.sevdesk.client import SevdeskClient
-from portal.transport import Call, Hooks
 
 log = structlog.get_logger(__name__)
 

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from portal.answers import each, mapping, text
+from portal.call_hooks import Hooks
 from portal.errors import NotFound, OutcomeUnknown, Rejected, TemporaryError
 from portal.sevdesk import shapes
 from portal.sevdesk.records import (
@@ -27,7 +28,7 @@ from portal.sevdesk.records import (
     objects,
     reference,
 )
-from portal.transport import Hooks, Sessions, Transport, ignored, segment
+from portal.transport import Sessions, Transport, ignored, segment
 
 T = TypeVar("T")
 

@@ -15,6 +15,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from urllib3.exceptions import SSLError as TlsError
 
 from portal.answers import WrongShape, decimal, parse_json, whole
+from portal.call_hooks import Call, Hooks
 from portal.errors import (
     BudgetExhausted,
     Forbidden,
@@ -29,7 +30,7 @@ from portal.errors import (
 )
 from portal.exchange import one_line, retry_after_seconds
 from portal.masking import MASK
-from portal.transport import Call, Hooks, Sessions, Transport, ignored, segment
+from portal.transport import Sessions, Transport, ignored, segment
 
 TOKEN = "secret-token-of-nobody"
 BASE = "https://api.example/base"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from portal.call_hooks import Call, Exchanged
 from portal.database import db, utcnow
 from portal.models import HistoryLine, LineCalls, Space
 from portal.services import calls
 from portal.services.calls import calls_of, forget_old_calls_of_all_spaces
 from portal.services.invoice_pages import invoice_view, support_text
-from portal.transport import Call, Exchanged
 from tests.services.conftest import TOKEN, Json, Remote, id_of, row_of, sync
 
 STRAY = Call("cobot", "GET /of/another/row", "GET")

@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from portal.call_hooks import Call, Exchanged
 from portal.database import db, utcnow
 from portal.models import HistoryLine, InvoiceSync, LineCalls, State
 from portal.services import calls, record
-from portal.transport import Call, Exchanged
 from tests.conftest import by_id
 from tests.web.conftest import Cast, csrf_of
 
