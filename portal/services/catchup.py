@@ -11,8 +11,17 @@ from portal.core import core
 from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, PermanentError, RemoteError
-from portal.models import InvoiceSync, MemberSync, Space
-from portal.services import budgets, clients, pauses, plan_lists, record, spot_checks, subscriptions
+from portal.models import InvoiceSync, MemberSync, Space, State
+from portal.services import (
+    budgets,
+    clients,
+    pauses,
+    plan_lists,
+    record,
+    retry,
+    spot_checks,
+    subscriptions,
+)
 from portal.services.clients import Remotes
 
 log = structlog.get_logger(__name__)
@@ -120,29 +129,41 @@ def _compare(space: Space, remotes: Remotes, today: date) -> int:
         # To the end of tomorrow: the space's zone may be ahead of ours.
         listed = remotes.cobot.invoices(space.cobot_id, start, today + timedelta(days=1), page)
         pages = listed.total_pages
+        ours = [one.id for one in listed.invoices if one.space_id in (None, space.cobot_id)]
         # One that cannot be read gets a row too: its own read then ends with its own cause.
-        ids = [*(invoice.id for invoice in listed.invoices), *listed.unreadable_ids]
-        added += _add_unknown(space, ids)
+        added += _take_up(space, [*ours, *listed.unreadable_ids])
         page += 1
     return added
 
 
-def _add_unknown(space: Space, cobot_ids: list[str]) -> int:
-    known = set(
-        db.session.scalars(
-            select(InvoiceSync.cobot_invoice_id).where(
-                InvoiceSync.space_id == space.id, InvoiceSync.cobot_invoice_id.in_(cobot_ids)
-            )
+def _take_up(space: Space, cobot_ids: list[str]) -> int:
+    """Add the invoices of a list that we do not have, and take up again those that were left out
+    since Cobot did not show them before."""
+    known = {
+        row.cobot_invoice_id: row
+        for row in db.session.scalars(
+            select(InvoiceSync)
+            .where(InvoiceSync.space_id == space.id, InvoiceSync.cobot_invoice_id.in_(cobot_ids))
+            .execution_options(populate_existing=True)
         )
-    )
+    }
     missing = [one for one in cobot_ids if one not in known]
     for cobot_id in missing:
         invoice = record.add_invoice(space.id, cobot_id, announced_at=utcnow())
         record.note(space.id, "announced", "done", invoice=invoice, event="found_in_list")
-    if missing:
+    back = [row for row in known.values() if _was_not_shown(row)]
+    for row in back:
+        row.changed_in_cobot = None  # it was not deleted
+        retry.make_due(row, record.PORTAL)
+    count = len(missing) + len(back)
+    if count:
         space.wake_at = utcnow()
     db.session.commit()
-    return len(missing)
+    return count
+
+
+def _was_not_shown(row: InvoiceSync) -> bool:
+    return row.state == State.SKIPPED and row.cause_code in retry.NOT_SHOWN_BEFORE
 
 
 def _add_missed_members(space: Space, remotes: Remotes) -> int:

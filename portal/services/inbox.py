@@ -10,14 +10,14 @@ from sqlalchemy import bindparam, select
 from portal.database import db, utcnow
 from portal.logs import tracing
 from portal.models import InboxEvent, InvoiceSync, State
-from portal.services import record
+from portal.services import record, retry
 from portal.services.record import NewInvoice
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100
 CREATED = "created_invoice"
-SKIPS_THAT_AN_EDIT_ENDS = {"zero_total", "corrections_off"}
+SKIPS_THAT_AN_EDIT_ENDS = retry.SKIPS_THAT_CHANGE
 _OPEN = (
     select(InboxEvent)
     .where(InboxEvent.space_id == bindparam("space"), InboxEvent.handled_at.is_(None))

@@ -34,8 +34,10 @@ from portal.services.settling import settle
 from portal.services.work import Parked, Work
 from portal.sync.causes import Cause
 
-READABLE_AFTER_RETRIES = 10
-"""A 404 soon after the announcement may mean "not yet": for so many first retry steps."""
+SHOWN_AFTER_RETRIES = 10
+"""A 404 may mean "not yet" or "not just now": it counts once it lasted for so many first retry
+steps."""
+NOT_SHOWN = "invoice_not_shown"
 
 LEFT_AS_IT_IS = (LockLost, BaseTimeoutException, *AWAY)
 """After these nothing more is written in this turn."""
@@ -155,12 +157,15 @@ def _read(work: Work, row: InvoiceSync) -> Invoice | None:
 
 
 def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
+    """Come again for an invoice that Cobot does not show; after some minutes it is gone."""
     config = core().config
-    age = utcnow() - row.announced_at
-    patience = timedelta(seconds=config.retry_first_seconds * READABLE_AFTER_RETRIES)
-    if row.changed_in_cobot != "deleted_invoice" and row.number is None and age < patience:
-        row.next_try_at = utcnow() + timedelta(seconds=config.retry_first_seconds)
-        row.cause_code = "cobot_unreachable"
+    now = utcnow()
+    if row.cause_code != NOT_SHOWN or row.failing_since is None:
+        row.failing_since = now  # what failed before was another matter
+    patience = timedelta(seconds=config.retry_first_seconds * SHOWN_AFTER_RETRIES)
+    if row.changed_in_cobot != "deleted_invoice" and now - row.failing_since < patience:
+        row.next_try_at = now + timedelta(seconds=config.retry_first_seconds)
+        row.cause_code, row.cause_params = NOT_SHOWN, {}
         record.touch(row)
         note_row(row, "fetched", "later", error=error, next_try_at=row.next_try_at)
         row.attempts += 1

@@ -13,7 +13,9 @@ from portal.logs import request_id
 from portal.models import InvoiceSync, Space, State
 from portal.services import charts, record
 
-SKIPS_THAT_CHANGE = {"invoice_deleted", "zero_total", "corrections_off"}
+NOT_SHOWN_BEFORE = {"invoice_deleted", "not_of_this_space"}
+"""Reasons to skip an invoice that are wrong where Cobot shows it in the space's own list."""
+SKIPS_THAT_CHANGE = {"zero_total", "corrections_off"} | NOT_SHOWN_BEFORE
 """Reasons to skip an invoice that may be gone at the next try."""
 
 

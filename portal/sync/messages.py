@@ -291,6 +291,12 @@ _ENTRIES = (
         "automatic",
     ),
     Entry(
+        "invoice_not_shown",
+        N_("Cobot does not show this invoice at the moment. Next attempt %(time)s."),
+        None,
+        "automatic",
+    ),
+    Entry(
         "pdf_missing",
         N_("Cobot does not have the PDF yet. Next attempt %(time)s."),
         None,

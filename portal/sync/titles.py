@@ -31,6 +31,7 @@ TITLES: Mapping[str, str] = {
     "rate_limited": N_("sevdesk asks us to be slower"),
     "upstream_down": N_("sevdesk is unavailable"),
     "cobot_unreachable": N_("Cobot is unavailable"),
+    "invoice_not_shown": N_("Cobot does not show the invoice"),
     "pdf_missing": N_("PDF not there yet"),
     "member_pending": N_("Waits for the member's contact"),
     "bad_answer": N_("Answer cannot be read"),

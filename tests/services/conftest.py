@@ -226,7 +226,7 @@ def core_app(
         name.lower(): remote.ready[name]
         for name in ("COBOT_WWW_URL", "COBOT_API_URL", "COBOT_SPACE_URL", "SEVDESK_API_URL")
     }
-    app = create_core(make_config(**sides, retry_first_seconds=0.05, **settings))
+    app = create_core(make_config(**sides, **{"retry_first_seconds": 0.05, **settings}))
     with app.app_context():
         yield app
         _close(app)

@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from portal.database import db
 from portal.models import HistoryLine, Space, Task
-from portal.services import month, retry, skips, task_runs
+from portal.services import month, skips, task_runs
 from portal.services.month_csv import CSV_HEAD, csv_rows
 from portal.services.month_report import MonthReport
-from tests.services.conftest import TOKEN, Remote, id_of, line, row_of, sync, work
+from tests.services.conftest import TOKEN, Remote, announce, id_of, line, row_of, sync, work
 from tests.services.looking import ended, methods
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
@@ -195,7 +195,7 @@ def test_what_was_deleted_before_it_was_booked_keeps_nothing_from_being_equal(
     gone = book(remote, alpha, 2, items=[line(code="Neu")])
     book(remote, alpha, 3)
     remote.control("DELETE", f"/cobot/spaces/alpha/invoices/{gone}?webhook=0")
-    assert retry.retry_invoice(alpha, gone, actor="admin:owner")
+    announce(alpha, "deleted_invoice", gone)
     work(alpha)
     row = row_of({"id": gone})
     assert (row.state, row.cause_code) == ("skipped", "invoice_deleted")

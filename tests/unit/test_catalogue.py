@@ -11,7 +11,7 @@ from portal.sync.messages import CATALOGUE
 PORTAL = Path(__file__).resolve().parents[2] / "portal"
 RAISERS = {"Cause", "SettingsRefused", "pause", "_missing", "_refuse"}
 CODE_FIELDS = {"cause_code", "pause_code", "code"}
-CODE_NAMES = {"REFUSED", "UNTESTED", "BY_HAND", "CHECK_FIRST"}
+CODE_NAMES = {"REFUSED", "UNTESTED", "BY_HAND", "CHECK_FIRST", "NOT_SHOWN"}
 NOT_CAUSES = {"cobot|sevdesk"}
 
 
