@@ -15,6 +15,7 @@ from portal.services.rows import forget_cause
 from portal.sevdesk.client import SevdeskClient
 from portal.sevdesk.records import Contact
 from portal.sync.accounts import fold_name
+from portal.sync.contacts import NO_CONTACT
 
 PATIENCE_SECONDS = 5
 MOST = 10
@@ -188,7 +189,7 @@ def look_again(space: Space, invoice: InvoiceSync, *, actor: str) -> Looked:
     )
     if invoice.state == State.MISMATCHED and contact_id is not None:
         invoice.is_mismatch = False
-        if invoice.cause_code in ("contact_missing", "contact_ambiguous"):
+        if invoice.cause_code in NO_CONTACT:
             forget_cause(invoice)
         record.set_state(invoice, State.SYNCED)
     else:

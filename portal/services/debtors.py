@@ -13,6 +13,7 @@ from portal.cobot.records import Invoice
 from portal.core import core
 from portal.database import db, table_of, utcnow
 from portal.models import DebtorLink, InvoiceSync, MemberSync, PersonName, Space, State
+from portal.models.invoice import IN_WORK
 from portal.services import charts, contact_book, record
 from portal.services.edges import Edge
 from portal.services.rows import note_row
@@ -21,9 +22,11 @@ from portal.sync.causes import Cause
 from portal.sync.contacts import (
     ContactFound,
     MemberLink,
+    MemberNumbers,
     NoContact,
     choose_contact,
     contact_of_invoice,
+    needs_name,
 )
 
 LINKS = table_of(DebtorLink)
@@ -133,14 +136,18 @@ def link_of(member: MemberSync | Member | None) -> MemberLink | None:
     return MemberLink(member.contact_id, member.number_written, member.number_before)
 
 
+def numbers_of(member: MemberSync | Member | None) -> MemberNumbers | None:
+    """Return the numbers of a member without contact as the rules take them, else None."""
+    if member is None or member.contact_id is not None:
+        return None
+    is_read = member.number_before is not None or member.state not in IN_WORK
+    return MemberNumbers(member.number_before, member.number_written, is_read=is_read)
+
+
 def must_wait(row: InvoiceSync, member: Member | None) -> bool:
     """Say whether a new member becomes a contact first; a failed write-back of the number holds
     nobody."""
-    is_coming = (
-        member is not None
-        and member.contact_id is None
-        and member.state in (State.WAITING, State.SENDING, State.UNKNOWN)
-    )
+    is_coming = member is not None and member.contact_id is None and member.state in IN_WORK
     return is_coming and row.member_waits < MEMBER_WAITS
 
 
@@ -163,7 +170,8 @@ def contact_of(
         return known, None
     number = (invoice.customer_number or "").strip()
     found = contact_book.find(work, row, number) if number else ()
-    chosen = choose_contact(invoice, found)
+    is_by_name = needs_name(invoice, numbers_of(who.member))
+    chosen = choose_contact(invoice, found, needs_name=is_by_name)
     if isinstance(chosen, ContactFound):
         return chosen.contact_id, None
     assert isinstance(chosen, NoContact)

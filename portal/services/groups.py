@@ -22,6 +22,7 @@ PARAMS_OF_CAUSE: Mapping[str, tuple[str, ...]] = {
     "cost_centre_missing": ("number",),
     "contact_missing": ("number",),
     "contact_ambiguous": ("number",),
+    "contact_of_stranger": ("number",),
     "rejected_by_sevdesk": ("message",),
     "dismissed": ("reason",),
 }

@@ -20,6 +20,7 @@ LACKS: Mapping[str, str] = {
     "code_empty": "codes",
     "contact_missing": "contacts",
     "contact_ambiguous": "contacts",
+    "contact_of_stranger": "contacts",
     "tax_rule_needed": "choices",
     "correction_choice_needed": "choices",
     "cost_centre_missing": "cost_centres",

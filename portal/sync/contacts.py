@@ -17,21 +17,26 @@ from portal.sync.causes import Cause
 from portal.sync.countries import country_code
 
 __all__ = [
+    "NO_CONTACT",
     "AdoptContact",
     "ContactFound",
     "CreateContact",
     "MemberLink",
+    "MemberNumbers",
     "NoContact",
     "address_draft",
     "choose_contact",
     "contact_draft",
     "contact_of_invoice",
     "country_code",
+    "needs_name",
     "plan_member",
 ]
 
 NO_NUMBER = "\N{EN DASH}"
 """Stands in a cause's `number` where the invoice has no customer number."""
+NO_CONTACT = ("contact_missing", "contact_ambiguous", "contact_of_stranger")
+"""Why a voucher is made without a contact."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,26 @@ class MemberLink:
 
 
 @dataclass(frozen=True)
+class MemberNumbers:
+    """The customer numbers of a member who has no contact: what Cobot had, and what we wrote.
+
+    `is_read`: the first is known; until then a member without a number is not told from one whose
+    number nobody read.
+    """
+
+    before: str | None
+    written: str | None
+    is_read: bool
+
+
+@dataclass(frozen=True)
 class ContactFound:
     contact_id: str
 
 
 @dataclass(frozen=True)
 class NoContact:
-    """The voucher is made without a contact, tagged "mismatch": `contact_missing` or
-    `contact_ambiguous`."""
+    """The voucher is made without a contact, tagged "mismatch"; the cause is one of NO_CONTACT."""
 
     cause: Cause
 
@@ -89,7 +106,22 @@ def contact_of_invoice(
     return (member.contact_id or None) if _number(invoice.customer_number) in ours else None
 
 
-def choose_contact(invoice: Invoice, found: Sequence[Contact]) -> ContactFound | NoContact:
+def needs_name(invoice: Invoice, member: MemberNumbers | None) -> bool:
+    """Say whether the contact with the invoice's number must have the name on it as well.
+
+    `member` is who pays, where they are to become a contact and are none yet: the number is still
+    the one that Cobot gave. Cobot and sevdesk both count upwards, so in sevdesk it is likely a
+    stranger's. A number that a person set since counts by itself.
+    """
+    if member is None:
+        return False
+    given = {_number(member.before), _number(member.written)} - {""}
+    return _number(invoice.customer_number) in given or (not given and not member.is_read)
+
+
+def choose_contact(
+    invoice: Invoice, found: Sequence[Contact], *, needs_name: bool = False
+) -> ContactFound | NoContact:
     """Return the one contact with the invoice's customer number, or why there is none.
 
     `found` is what sevdesk answered for that number; contacts with another number are left out.
@@ -102,6 +134,10 @@ def choose_contact(invoice: Invoice, found: Sequence[Contact]) -> ContactFound |
         return NoContact(Cause("contact_missing", {"number": number}))
     if len(hits) > 1:
         return NoContact(Cause("contact_ambiguous", {"number": number}))
+    recipient = (invoice.recipient.company, invoice.recipient.name)
+    names = {fold_name(name or "") for name in recipient} - {""}
+    if needs_name and fold_name(hits[0].name) not in names:
+        return NoContact(Cause("contact_of_stranger", {"number": number}))
     return ContactFound(hits[0].id)
 
 

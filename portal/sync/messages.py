@@ -131,6 +131,16 @@ _ENTRIES = (
         "sevdesk_contacts",
     ),
     Entry(
+        "contact_of_stranger",
+        N_(
+            "The contact with the customer number %(number)s has another name, so it may be "
+            "somebody else. The receipt was created without a contact."
+        ),
+        N_("Assign the contact in sevdesk."),
+        "optional",
+        "sevdesk_voucher",
+    ),
+    Entry(
         "tag_missing",
         N_("Booked, but sevdesk refused the tag."),
         N_("Add the tag in sevdesk by hand, or retry."),

@@ -17,6 +17,7 @@ TITLES: Mapping[str, str] = {
     "totals_differ": N_("Total and lines differ"),
     "contact_missing": N_("No contact with this customer number"),
     "contact_ambiguous": N_("Several contacts with this customer number"),
+    "contact_of_stranger": N_("The contact with this customer number has another name"),
     "sum_differs": N_("Booked with another sum"),
     "tag_missing": N_("Booked without the tag"),
     "receipt_deleted": N_("Receipt deleted in sevdesk"),
@@ -65,6 +66,10 @@ REHEARSED: Mapping[str, tuple[str, str]] = {
     "contact_ambiguous": (
         N_("Several contacts in sevdesk have the customer number %(number)s."),
         N_("Leave it to one of them; else the receipt is made without a contact."),
+    ),
+    "contact_of_stranger": (
+        N_("The contact in sevdesk with the customer number %(number)s has another name."),
+        N_("Give the member another number; else the receipt is made without a contact."),
     ),
 }
 """What a rehearsal says, and what to do, where the catalogue tells of a receipt that was made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.services.conftest import (
     sync,
     work,
 )
+from tests.stack import Json
 
 
 def membership(remote: Remote, membership_id: str) -> dict[str, object]:
@@ -81,6 +83,37 @@ def test_a_stranger_with_the_same_number_is_never_adopted(remote: Remote, alpha:
     work(alpha)
     assert membership(remote, "mem-new")["customer_number"] == "1008"
     assert len(contacts(remote, "Fremde")) == 1
+
+
+def book_while_sevdesk_refuses_the_contact(remote: Remote, space: Space, **invoice: Any) -> Json:
+    remote.fault("sevdesk", "status:422", method="POST", path="/Contact", times=0)
+    announce(space, "confirmed_membership", "mem-new")
+    work(space)
+    assert member_row("mem-new").state == State.FAILED
+    return sync(remote, space, debitor={"type": "memberships", "id": "mem-new"}, **invoice)
+
+
+def test_an_invoice_of_a_new_member_is_not_booked_on_a_stranger_with_the_same_number(
+    remote: Remote, alpha: Space
+) -> None:
+    remote.control(
+        "POST", f"/sevdesk/{TOKEN}/contacts", {"customerNumber": "77", "name": "Fremde GmbH"}
+    )
+    row = row_of(book_while_sevdesk_refuses_the_contact(remote, alpha))
+    assert (row.state, row.cause_code) == (State.MISMATCHED, "contact_of_stranger")
+    [voucher] = remote.sevdesk()["vouchers"]
+    assert voucher["supplier"] is None
+    assert sorted(voucher["tags"]) == ["Import", "mismatch"]
+
+
+def test_a_number_that_a_person_gave_a_member_since_counts_whatever_the_name(
+    remote: Remote, alpha: Space
+) -> None:
+    other = remote.control(
+        "POST", f"/sevdesk/{TOKEN}/contacts", {"customerNumber": "2000", "name": "Eltern Müller"}
+    )
+    row = row_of(book_while_sevdesk_refuses_the_contact(remote, alpha, customerNumber="2000"))
+    assert (row.state, row.sent_contact_id) == (State.SYNCED, other["id"])
 
 
 def test_an_invoice_before_its_member_waits_until_the_contact_is_there(

@@ -1,6 +1,6 @@
 import pytest
 
-from portal.cobot.records import Debtor
+from portal.cobot.records import Address, Debtor
 from portal.sevdesk.records import AddressDraft, ContactDraft
 from portal.sync.causes import Cause
 from portal.sync.contacts import (
@@ -8,11 +8,13 @@ from portal.sync.contacts import (
     ContactFound,
     CreateContact,
     MemberLink,
+    MemberNumbers,
     NoContact,
     address_draft,
     choose_contact,
     contact_draft,
     contact_of_invoice,
+    needs_name,
     plan_member,
 )
 from portal.sync.messages import CATALOGUE
@@ -68,6 +70,36 @@ def test_no_contact_with_the_customer_number_is_a_mismatch(found):
 def test_several_contacts_with_the_customer_number_are_a_mismatch_that_says_so():
     found = choose_contact(invoice(), [contact("501"), contact("502")])
     assert found == NoContact(Cause("contact_ambiguous", {"number": "1005"}))
+
+
+@pytest.mark.parametrize("name", ["XYZ Design", " xyz  DESIGN ", "Xenia Yilmaz"])
+def test_where_the_name_has_to_agree_company_or_person_does(name):
+    held = contact("501", "1005", name)
+    of_both = invoice(recipient=Address(name="Xenia Yilmaz", company="XYZ Design"))
+    assert choose_contact(of_both, [held], needs_name=True) == ContactFound("501")
+
+
+@pytest.mark.parametrize("name", ["Ganz Fremde GmbH", ""])
+def test_where_the_name_has_to_agree_the_number_alone_is_a_strangers(name):
+    nameless = invoice(recipient=Address(name=None, company=" "))
+    for one in (invoice(), nameless):
+        found = choose_contact(one, [contact("501", "1005", name)], needs_name=True)
+        assert found == NoContact(Cause("contact_of_stranger", {"number": "1005"}))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_read", "expected"),
+    [
+        ((" 1005", None), True, True),  # the one that Cobot gave
+        ((None, "1005"), True, True),  # the one that we wrote
+        (("17", "18"), True, False),  # another was set by a person since
+        ((None, None), True, False),
+        ((None, None), False, True),  # nothing is known of the member yet
+    ],
+)
+def test_a_number_proves_less_for_a_member_without_contact(numbers, is_read, expected):
+    assert needs_name(invoice(), MemberNumbers(*numbers, is_read=is_read)) is expected
+    assert not needs_name(invoice(), None)
 
 
 @pytest.mark.parametrize("number", [None, "", "  "])
