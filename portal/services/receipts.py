@@ -77,13 +77,14 @@ class NoPdf(PortalError):
 
 
 def upload(work: Work, row: InvoiceSync, plan: VoucherPlan, parked: Parked) -> None:
-    """Bring the PDF to sevdesk unchanged, unless it is there. Raises NoPdf.
+    """Bring the PDF to sevdesk unchanged, unless that was done since the invoice was read. Raises
+    NoPdf.
 
-    No commit: it is kept together with the permission to send (`note_upload`). Whoever dies before
-    that uploads once more, and nothing refers to the first file.
+    One from before may show other figures, or lie in another sevdesk. No commit: it is kept
+    together with the permission to send (`note_upload`). Whoever dies before that uploads once
+    more, and nothing refers to the first file.
     """
-    is_there = parked.uploaded is not None or (row.step == Step.UPLOADED and row.filename)
-    if not is_there:
+    if parked.uploaded is None and not (parked.has_file and row.filename):
         parked.uploaded = _upload(work, row, plan, parked)
         parked.pdf = None
     work.wait_to_write()  # the receipt itself, while nothing is changed yet
@@ -158,7 +159,7 @@ def send(
     note_row(row, "sending", "done", contact=contact_id, **plan.facts())
     record.set_state(row, State.SENDING)
     work.commit(Edge.SENDING)
-    parked.is_noted, parked.uploaded = True, None
+    parked.is_noted, parked.uploaded, parked.has_file = True, None, True
     if time.monotonic() - begun > SEND_WITHIN_SECONDS:
         raise LockLost("stopped for too long before the write")
     try:

@@ -70,6 +70,8 @@ class Parked:
     pdf: bytes | None = None
     uploaded: Uploaded | None = None
     """What was uploaded and stands in no row yet."""
+    has_file: bool = False
+    """That the file in the row is of what was read here."""
     has_looked: bool = False
     """That sevdesk holds no receipt of it, asked after it was read; no write was begun since."""
 
