@@ -100,7 +100,8 @@ def _invoice_event(space_id: int, invoice: InvoiceSync | None, event: InboxEvent
         return
     # A write that was begun counts too: the receipt, if there is one, is of what stood before.
     is_begun = invoice.state in (State.SENDING, State.UNKNOWN)
-    if is_begun or invoice.sevdesk_voucher_id is not None:
+    is_decided = invoice.state == State.FAILED and invoice.cause_code in retry.NEVER_BY_ITSELF
+    if is_begun or is_decided or invoice.sevdesk_voucher_id is not None:
         # Edits are not synced (the help page says so), but nobody shall overlook them.
         invoice.changed_in_cobot = event.event
         record.touch(invoice)

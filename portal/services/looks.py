@@ -67,10 +67,14 @@ def look(work: Work, row: InvoiceSync) -> Voucher | None:
     """Look for the receipt of a lost answer; return it when it is there.
 
     After the last empty look the invoice is due for a new attempt. One with the number and other
-    figures is a person's to judge: nothing is booked.
+    figures is a person's to judge: nothing is booked. Nor where the space has another sevdesk by
+    now, in which nothing is to be found.
     """
     assert row.sent_number is not None
     assert row.sent_credit_debit is not None
+    if row.sevdesk_client != work.space.sevdesk_client:
+        _leave_to_a_person(work, row, Cause("sent_elsewhere", {"number": row.sent_number}))
+        return None
     if row.state == State.SENDING:
         # A worker died between the commit and the answer.
         record.set_state(row, State.UNKNOWN)
@@ -83,14 +87,8 @@ def look(work: Work, row: InvoiceSync) -> Voucher | None:
             return hit
     found = [hit for hit in found if hit.id != row.beside_voucher_id]
     if found:
-        fail(
-            row,
-            Cause("number_taken", {"id": found[0].id, "number": row.sent_number}),
-            step="look",
-        )
-        row.step = Step.FETCHED
-        work.commit(Edge.FAILED)
-        activities.tell(work, row)
+        cause = Cause("number_taken", {"id": found[0].id, "number": row.sent_number})
+        _leave_to_a_person(work, row, cause)
         return None
     row.looks += 1
     if row.looks < len(core().config.looks_seconds):
@@ -105,6 +103,13 @@ def look(work: Work, row: InvoiceSync) -> Voucher | None:
         note_row(row, "look", "done", looks=row.looks, found=0)
     work.commit(Edge.LOOKED)
     return None
+
+
+def _leave_to_a_person(work: Work, row: InvoiceSync, cause: Cause) -> None:
+    fail(row, cause, step="look")
+    row.step = Step.FETCHED
+    work.commit(Edge.FAILED)
+    activities.tell(work, row)
 
 
 def _is_ours(row: InvoiceSync, voucher: Voucher) -> bool:

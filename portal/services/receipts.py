@@ -30,7 +30,7 @@ from portal.money import to_cents
 from portal.services import activities, charts, looks, pauses, record, space_row
 from portal.services.edges import Edge
 from portal.services.locks import LockLost
-from portal.services.rows import fail, forget_cause, note_row
+from portal.services.rows import fail, forget_cause, leave_untagged, note_row
 from portal.services.work import Parked, Uploaded, Work
 from portal.sevdesk.records import Voucher
 from portal.sync.causes import Cause
@@ -272,8 +272,15 @@ def _keep(row: InvoiceSync, voucher: Voucher, *, was_there: bool) -> None:
 
 
 def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> None:
-    """Tag the receipt; then the invoice is done. Only what is missing is tried again."""
+    """Tag the receipt; then the invoice is done. Only what is missing is tried again.
+
+    One that stands in the space's sevdesk of before stays without its tags.
+    """
     assert row.sevdesk_voucher_id is not None
+    if row.sevdesk_client != work.space.sevdesk_client:
+        leave_untagged(row, step="tagged")
+        work.commit(Edge.TAGGED)
+        return
     if not row.has_import_tag:
         work.wait_to_write()
         work.remotes.sevdesk.tag(row.sevdesk_voucher_id, IMPORT_TAG)

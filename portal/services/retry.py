@@ -19,7 +19,9 @@ SKIPS_THAT_CHANGE = {"zero_total", "corrections_off"} | NOT_SHOWN_BEFORE
 """Reasons to skip an invoice that may be gone at the next try."""
 
 
-DECIDED_ONE_BY_ONE = {"number_taken", "receipt_deleted"}
+NEVER_BY_ITSELF = {"receipt_deleted", "sent_elsewhere"}
+"""Causes of invoices that are booked again by a person's decision alone, whatever Cobot tells."""
+DECIDED_ONE_BY_ONE = {"number_taken"} | NEVER_BY_ITSELF
 """Causes that a person judges invoice by invoice: never tried again together with others."""
 
 

@@ -62,6 +62,16 @@ def skip(row: InvoiceSync, cause: Cause) -> None:
     note_row(row, "skipped", "done", cause=cause.code)
 
 
+def leave_untagged(row: InvoiceSync, *, step: str, error: RemoteError | None = None) -> None:
+    """End an invoice whose receipt is there without its tags: it is never called "not synced". The
+    caller commits."""
+    row.cause_code, row.cause_params = "tag_missing", {}
+    row.next_try_at = None
+    row.finished_at = utcnow()
+    record.set_state(row, State.MISMATCHED if row.is_mismatch else State.SYNCED)
+    note_row(row, step, "failed", error=error, cause="tag_missing")
+
+
 def is_settled(row: InvoiceSync | MemberSync) -> bool:
     """Say whether the matter itself is decided and at most a message about it is outstanding."""
     return row.state in (State.FAILED, State.SYNCED, State.MISMATCHED, State.SKIPPED)

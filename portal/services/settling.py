@@ -18,12 +18,13 @@ from portal.errors import (
     UnusableAnswer,
 )
 from portal.models import InvoiceSync, MemberSync, State
-from portal.services import clients, pauses, record
+from portal.services import clients, pauses
 from portal.services.edges import Edge
 from portal.services.rows import (
     backoff_seconds,
     fail,
     is_settled,
+    leave_untagged,
     note_row,
     reference,
     say,
@@ -198,13 +199,9 @@ def _once_more(work: Work, row: InvoiceSync | MemberSync, error: RemoteError, st
 def _give_up(
     work: Work, row: InvoiceSync | MemberSync, cause: Cause, step: str, error: RemoteError
 ) -> None:
-    """Leave a row to a person. A receipt that exists is never called "not synced"."""
+    """Leave a row to a person."""
     if isinstance(row, InvoiceSync) and row.sevdesk_voucher_id is not None:
-        row.cause_code, row.cause_params = "tag_missing", {}
-        row.next_try_at = None
-        row.finished_at = utcnow()
-        record.set_state(row, State.MISMATCHED if row.is_mismatch else State.SYNCED)
-        note_row(row, step, "failed", error=error, cause="tag_missing")
+        leave_untagged(row, step=step, error=error)
     else:
         fail(row, cause, step=step, error=error)
     work.commit(Edge.FAILED)

@@ -35,8 +35,8 @@ STATE_MEANINGS: Mapping[str, str] = {
     ),
     State.SYNCED: N_("The receipt exists in sevdesk and has its contact."),
     State.MISMATCHED: N_(
-        "The receipt exists in sevdesk, tagged “mismatch”: no contact surely belongs to this customer "
-        "number. You may assign one in sevdesk."
+        "The receipt exists in sevdesk, tagged “mismatch”: no contact surely belongs to this "
+        "customer number. You may assign one in sevdesk."
     ),
     State.FAILED: N_("No receipt exists. You must fix the cause; it stands beside the invoice."),
     State.SKIPPED: N_("Not booked on purpose, for example a total of zero."),

@@ -183,6 +183,16 @@ _ENTRIES = (
         "sevdesk_voucher",
     ),
     Entry(
+        "sent_elsewhere",
+        N_(
+            "The receipt for %(number)s was sent to the sevdesk account of before, and no answer "
+            "came; whether it is there cannot be seen from here. Nothing was booked in the present "
+            "one."
+        ),
+        N_("Look there: if the receipt exists, skip the invoice, else retry."),
+        "choice",
+    ),
+    Entry(
         "receipt_deleted",
         N_("Receipt %(id)s was deleted in sevdesk."),
         N_("Create it anew, or skip the invoice if it was deleted on purpose."),

@@ -21,6 +21,7 @@ TITLES: Mapping[str, str] = {
     "sum_differs": N_("Booked with another sum"),
     "tag_missing": N_("Booked without the tag"),
     "receipt_deleted": N_("Receipt deleted in sevdesk"),
+    "sent_elsewhere": N_("Perhaps in another sevdesk account"),
     "number_taken": N_("Another receipt has the same number"),
     "checking": N_("sevdesk did not answer; we look again"),
     "rejected_by_sevdesk": N_("sevdesk refuses the receipt"),

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from portal.database import db, utcnow
 from portal.models import InvoiceSync, Space, State
-from portal.services import clients, connection
+from portal.services import clients, connection, contact_search, heal, retry
 from portal.services.connection import SevdeskSettings
 from tests.services.conftest import (
     BETA_TOKEN,
@@ -72,10 +72,86 @@ def test_a_receipt_has_the_pdf_of_its_figures_and_not_the_one_before_the_edit(
 
 def test_a_pdf_that_another_sevdesk_has_is_uploaded_again(remote: Remote, alpha: Space) -> None:
     made = uploaded(remote, alpha)
-    connection.save_settings(
-        alpha, SevdeskSettings(BETA_TOKEN, None, 30), admin=admin_named("owner"), user_token=None
-    )
+    move_to_beta(alpha)
     let_go_on(alpha)
     assert row_of(made).state == State.MISMATCHED
     assert len(remote.sevdesk(BETA_TOKEN)["vouchers"]) == 1
     assert remote.sevdesk(TOKEN)["vouchers"] == []
+
+
+@pytest.mark.parametrize("event", ["updated_invoice", "deleted_invoice"])
+def test_a_receipt_that_a_person_deleted_does_not_come_back_by_an_edit_in_cobot(
+    remote: Remote, alpha: Space, event: str
+) -> None:
+    made = sync(remote, alpha, debitor=XYZ)
+    voucher_id = row_of(made).sevdesk_voucher_id
+    remote.control("DELETE", f"/sevdesk/{TOKEN}/vouchers/{voucher_id}")
+    contact_search.look_again(alpha, row_of(made), actor="admin:owner")
+    assert row_of(made).cause_code == "receipt_deleted"
+    announce(alpha, event, id_of(made))
+    work(alpha)
+    row = row_of(made)
+    assert (row.state, row.cause_code, row.changed_in_cobot) == (
+        State.FAILED,
+        "receipt_deleted",
+        event,
+    )
+    assert remote.sevdesk()["vouchers"] == []
+
+
+def move_to_beta(space: Space) -> None:
+    connection.save_settings(
+        space, SevdeskSettings(BETA_TOKEN, None, 30), admin=admin_named("owner"), user_token=None
+    )
+
+
+def sent_to_alpha_and_lost(remote: Remote, space: Space) -> Json:
+    """An invoice whose receipt is in the sevdesk of before: the answer was lost, then it moved."""
+    remote.fault("sevdesk", "reset_after_commit", path=SAVE)
+    made = sync(remote, space, debitor=XYZ)
+    assert row_of(made).state == State.UNKNOWN
+    move_to_beta(space)
+    return made
+
+
+def test_a_receipt_that_may_be_in_another_sevdesk_is_left_to_a_person(
+    remote: Remote, alpha: Space
+) -> None:
+    made = sent_to_alpha_and_lost(remote, alpha)
+    for _ in range(4):
+        let_go_on(alpha)
+        announce(alpha, "updated_invoice", id_of(made))
+        work(alpha)
+    row = row_of(made)
+    assert (row.state, row.cause_code) == (State.FAILED, "sent_elsewhere")
+    assert row.cause_params == {"number": row.number}
+    assert remote.sevdesk(BETA_TOKEN)["vouchers"] == []
+    assert len(remote.sevdesk(TOKEN)["vouchers"]) == 1
+    [told] = remote.space()["activities"]
+    assert str(row.number) in str(told)
+
+
+def test_a_person_may_book_it_here_or_go_back_to_where_it_is(remote: Remote, alpha: Space) -> None:
+    made = sent_to_alpha_and_lost(remote, alpha)
+    let_go_on(alpha)
+    connection.save_settings(
+        alpha, SevdeskSettings(TOKEN, None, 30), admin=admin_named("owner"), user_token=None
+    )
+    assert heal.retry_group(alpha, "failed|sent_elsewhere|", actor="admin:owner") == 0
+    assert retry.retry_invoice(alpha, id_of(made), actor="admin:owner")
+    work(alpha)
+    row = row_of(made)
+    assert (row.state, row.was_adopted) == (State.SYNCED, True)
+    assert len(remote.sevdesk(TOKEN)["vouchers"]) == 1
+
+
+def test_a_receipt_of_another_sevdesk_is_not_tagged_here(remote: Remote, alpha: Space) -> None:
+    remote.fault("sevdesk", "status:503", path="/Tag/Factory/create", times=1)
+    made = sync(remote, alpha, debitor=XYZ)
+    assert row_of(made).sevdesk_voucher_id is not None
+    move_to_beta(alpha)
+    before = remote.mark()
+    let_go_on(alpha)
+    row = row_of(made)
+    assert (row.state, row.cause_code) == (State.SYNCED, "tag_missing")
+    assert not any("/Tag" in call for call in remote.calls(before))
