@@ -49,6 +49,8 @@ class Space(Base):
     """Digest of the token: two spaces with one token share one budget of calls."""
     sevdesk_client: Mapped[str | None] = mapped_column(String(64))
     """The id of the sevdesk client behind the token; two spaces may share one."""
+    contacts_client: Mapped[str | None] = mapped_column(String(64))
+    """The sevdesk client whose contacts members and debtors are linked to."""
 
     cost_centre_number: Mapped[str | None] = mapped_column(String(50))
     cost_centre_id: Mapped[str | None] = mapped_column(String(64))

@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import Amount, Base, Id, Moment, utcnow
 
+LISTS_MEMBERS = "members"
+"""The kind of task whose items name people: the others keep numbers only."""
+
 
 class Task(Base):
     """One piece of work of a space: first a look at both sides, for some then the work itself.

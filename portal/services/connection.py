@@ -16,6 +16,7 @@ from portal.models import Admin, Space
 from portal.services import (
     charts,
     clients,
+    linked_contacts,
     patience,
     pauses,
     record,
@@ -286,6 +287,8 @@ def _store(
     vault.put(space, "sevdesk_token", token)
     if facts is not None or settings.api_token is not None:
         space.sevdesk_client = facts.client_id if facts else None
+    if facts is not None:
+        linked_contacts.belong_to(space, facts.client_id)
     space.cost_centre_number = settings.cost_centre_number or None
     space.cost_centre_id = cost_centre_id
     space.due_after_days = settings.due_after_days

@@ -15,13 +15,14 @@ from sqlalchemy import delete, func, insert, select
 from portal.cobot.records import Membership
 from portal.database import db, insert_or_update, utcnow
 from portal.models import MemberSync, Space, State, Task, TaskItem
+from portal.models.task import LISTS_MEMBERS
 from portal.services import contact_book, people, plan_lists, record, tasks
 from portal.services.task_looks import Look
 from portal.services.task_work import TaskWork
 from portal.services.work import Work
 from portal.sync.member_matching import ContactFacts, MemberMatch, match_members
 
-KIND = people.LISTS_MEMBERS
+KIND = LISTS_MEMBERS
 DECIDABLE = ("ambiguous", "create", "link", "leave")
 TO_DO = ("link", "create")
 INSERT = 500

@@ -23,7 +23,7 @@ from portal.errors import (
     TokenRefused,
 )
 from portal.models import Space
-from portal.services import clients, record
+from portal.services import clients, linked_contacts, record
 from portal.services.sentences import cause_sentence, fix_sentence, language_of
 from portal.services.tokens import SettingsRefused, find_cost_centre, probe_token
 from portal.sevdesk.client import SevdeskClient
@@ -248,4 +248,5 @@ def _test(space: Space) -> None:
         cost_centre_id = None  # said at the first invoice, where it can be repaired
     core().parked.pop(key)
     space.sevdesk_client = facts.client_id
+    linked_contacts.belong_to(space, facts.client_id)
     space.cost_centre_id = cost_centre_id

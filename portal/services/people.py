@@ -9,13 +9,12 @@ from sqlalchemy import String, case, cast, literal, or_, select
 
 from portal.database import db, utcnow
 from portal.models import Admin, PersonName, Space, Task, TaskItem
+from portal.models.task import LISTS_MEMBERS
 from portal.services import record
 from portal.services.connection import actor_of
 from portal.services.prefixes import folded, starts_with
 
 MOST_PEOPLE = 50
-LISTS_MEMBERS = "members"
-"""The tasks whose items name people: the others keep numbers only."""
 
 shown_name = case(
     (PersonName.erased_at.is_not(None), literal("Person ") + cast(PersonName.id, String)),

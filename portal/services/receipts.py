@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, update
-
 from portal.core import core
 from portal.database import db, utcnow
 from portal.errors import (
@@ -25,9 +23,17 @@ from portal.errors import (
     TemporaryError,
     UnusableAnswer,
 )
-from portal.models import DebtorLink, InvoiceSync, MemberSync, State, Step
+from portal.models import InvoiceSync, State, Step
 from portal.money import to_cents
-from portal.services import activities, charts, looks, pauses, record, space_row
+from portal.services import (
+    activities,
+    charts,
+    linked_contacts,
+    looks,
+    pauses,
+    record,
+    space_row,
+)
 from portal.services.edges import Edge
 from portal.services.locks import LockLost
 from portal.services.rows import fail, forget_cause, leave_untagged, note_row
@@ -222,17 +228,7 @@ def _forget_contact_if_gone(work: Work, contact_id: str) -> bool:
     """Drop a contact that was deleted in sevdesk from what we know; False when it is there."""
     if work.remotes.sevdesk.contact(contact_id) is not None:
         return False
-    space_id = work.space.id
-    db.session.execute(
-        update(MemberSync)
-        .where(MemberSync.space_id == space_id, MemberSync.contact_id == contact_id)
-        .values(contact_id=None)
-    )
-    db.session.execute(
-        delete(DebtorLink).where(
-            DebtorLink.space_id == space_id, DebtorLink.contact_id == contact_id
-        )
-    )
+    linked_contacts.forget(work.space.id, contact_id)
     return True
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import delete, exists, or_, select, update
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import Space, Task, TaskItem
-from portal.services.people import LISTS_MEMBERS
+from portal.models.task import LISTS_MEMBERS
 from portal.services.tasks import KEEP_ITEMS, LOOK_WHILE_PAUSED, WAKE_AGAIN
 from portal.tenancy import all_spaces
 

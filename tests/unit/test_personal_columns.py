@@ -90,6 +90,7 @@ THINGS = {
         "name",
         "locale",
         "sevdesk_client",
+        "contacts_client",
         "cost_centre_number",
         "cost_centre_id",
         "zero_tax_rule",
