@@ -21,6 +21,9 @@ from portal.sync.causes import Cause
 from portal.sync.plans import EXPENSE, VoucherPlan
 from portal.tenancy import all_spaces
 
+BETWEEN_IDS = ", "
+"""Stands between the ids of several receipts in the cause `number_taken`."""
+
 
 def next_look_at(row: InvoiceSync) -> datetime:
     """Return when the next look is due: LOOKS_SECONDS after the answer was lost, or, should a
@@ -63,6 +66,12 @@ def is_the_same(voucher: Voucher, plan: VoucherPlan, contact_id: str | None, sup
     )
 
 
+def number_taken(number: str, found: Sequence[Voucher]) -> Cause:
+    """Return why nothing is booked: sevdesk has these receipts of it, with other figures."""
+    ids = BETWEEN_IDS.join(hit.id for hit in found)
+    return Cause("number_taken", {"id": ids, "number": number})
+
+
 def look(work: Work, row: InvoiceSync) -> Voucher | None:
     """Look for the receipt of a lost answer; return it when it is there.
 
@@ -85,10 +94,9 @@ def look(work: Work, row: InvoiceSync) -> Voucher | None:
     for hit in found:
         if _is_ours(row, hit):
             return hit
-    found = [hit for hit in found if hit.id != row.beside_voucher_id]
+    found = [hit for hit in found if hit.id not in row.beside_voucher_ids]
     if found:
-        cause = Cause("number_taken", {"id": found[0].id, "number": row.sent_number})
-        _leave_to_a_person(work, row, cause)
+        _leave_to_a_person(work, row, number_taken(row.sent_number, found))
         return None
     row.looks += 1
     if row.looks < len(core().config.looks_seconds):
@@ -121,7 +129,7 @@ def _is_ours(row: InvoiceSync, voucher: Voucher) -> bool:
     gross = row.gross or Decimal(0)
     sent = -gross if row.sent_credit_debit == EXPENSE else gross
     return (
-        voucher.id != row.beside_voucher_id
+        voucher.id not in row.beside_voucher_ids
         and voucher.voucher_date == row.invoice_date
         and abs(to_cents(voucher.sum_gross) - to_cents(sent)) <= CENT * max(len(row.lines or ()), 1)
         and voucher.supplier_id == row.sent_contact_id

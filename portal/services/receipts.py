@@ -65,10 +65,10 @@ def take_what_was_there(
             _take_over(work, row, plan, hit, was_there=True)
             finish(work, row, no_contact=no_contact)
             return True
-    found = [hit for hit in found if hit.id != row.beside_voucher_id]
+    found = [hit for hit in found if hit.id not in row.beside_voucher_ids]
     if not found:
         return False
-    fail(row, Cause("number_taken", {"id": found[0].id, "number": plan.number}), step="look")
+    fail(row, looks.number_taken(plan.number, found), step="look")
     work.commit(Edge.FAILED)
     activities.tell(work, row)
     return True

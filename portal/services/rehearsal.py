@@ -153,7 +153,7 @@ def judge(context: Context, invoice: Invoice) -> Verdict:
     if hits:
         if _is_there(hits, plan, contact_id, invoice):
             return Verdict(state, no_contact, was_there=True, contact_id=contact_id)
-        cause = Cause("number_taken", {"id": hits[0].id, "number": plan.number})
+        cause = looks.number_taken(plan.number, hits)
         return Verdict(State.FAILED, cause, (cause,))
     return Verdict(state, no_contact, contact_id=contact_id)
 

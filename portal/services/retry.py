@@ -11,7 +11,7 @@ from portal.database import db, utcnow
 from portal.jobqueue import INTERACTIVE
 from portal.logs import request_id
 from portal.models import InvoiceSync, Space, State
-from portal.services import charts, record
+from portal.services import charts, looks, record
 
 NOT_SHOWN_BEFORE = {"invoice_deleted", "not_of_this_space"}
 """Reasons to skip an invoice that are wrong where Cobot shows it in the space's own list."""
@@ -49,7 +49,7 @@ def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
 
 
 def create_anyway(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
-    """Book although sevdesk has a receipt of this number with other figures: a person's choice.
+    """Book although sevdesk has receipts of this number with other figures: a person's choice.
 
     Return False where that is not the question.
     """
@@ -64,7 +64,8 @@ def create_anyway(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
     if invoice is None or space.connected_at is None:
         db.session.rollback()
         return False
-    invoice.beside_voucher_id = invoice.cause_params.get("id")
+    seen = str(invoice.cause_params.get("id", "")).split(looks.BETWEEN_IDS)
+    invoice.beside_voucher_ids = sorted({*invoice.beside_voucher_ids, *seen} - {""})
     record.note(space.id, "create_anyway", "done", invoice=invoice, actor=actor)
     db.session.commit()
     return retry_invoice(space, cobot_invoice_id, actor=actor)

@@ -15,7 +15,7 @@ from portal.crypto import Sealer
 from portal.database import db, engine_options, utcnow
 from portal.errors import BudgetExhausted
 from portal.models import Budget, HistoryLine, InvoiceSync, Space, State
-from portal.services import budgets, catchup, connection, inbox, locks, pauses, upkeep
+from portal.services import budgets, catchup, connection, inbox, locks, pauses, retry, upkeep
 from portal.services.connection import SevdeskSettings
 from portal.services.drain import drain
 from portal.services.edges import Edge
@@ -189,6 +189,35 @@ def test_a_receipt_that_stands_in_sevdesk_already_is_taken_over(
     work(alpha)
     assert (row_of(made).state, row_of(made).was_adopted) == (State.SYNCED, True)
     assert len(remote.sevdesk()["vouchers"]) == 1
+
+
+def foreign_receipt(remote: Remote, number: str) -> str:
+    """Make a receipt of this number that is not ours; return its id."""
+    made = remote.control(
+        "POST",
+        f"/sevdesk/{TOKEN}/vouchers",
+        {"description": number, "voucherDate": "2020-01-01", "sumGross": "1.00"},
+    )
+    return str(made["id"])
+
+
+def test_an_invoice_is_booked_beside_all_the_receipts_that_a_person_saw(
+    remote: Remote, alpha: Space
+) -> None:
+    strangers = [foreign_receipt(remote, "R-7") for _ in range(2)]
+    made = sync(remote, alpha, number="R-7", debitor=XYZ)
+    row = row_of(made)
+    assert row.cause_code == "number_taken"
+    assert sorted(row.cause_params["id"].split(", ")) == sorted(strangers)
+    strangers.append(foreign_receipt(remote, "R-7"))
+    assert retry.create_anyway(alpha, id_of(made), actor="admin:owner")
+    work(alpha)
+    assert row_of(made).cause_params["id"] == strangers[-1]  # nobody saw this one yet
+    assert retry.create_anyway(alpha, id_of(made), actor="admin:owner")
+    work(alpha)
+    row = row_of(made)
+    assert (row.state, row.sevdesk_voucher_id in strangers) == (State.SYNCED, False)
+    assert len(remote.sevdesk()["vouchers"]) == 4
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def test_taken_number_is_booked_anyway_only_by_a_persons_choice(
     assert 'data-state="waiting"' in answer.text
     assert "Entschieden, den Beleg trotzdem anzulegen" in answer.text
     with app.app_context():
-        assert by_id(InvoiceSync, row_id).beside_voucher_id
+        assert by_id(InvoiceSync, row_id).beside_voucher_ids == ["77"]
 
 
 def test_calls_behind_a_line_are_shown_escaped_and_go_with_time(
