@@ -77,7 +77,7 @@ def _read_bodies(work: Work, task: Task, coming: Sequence[TaskItem]) -> None:
         until = utcnow() + timedelta(seconds=err.retry_after_seconds or 1)
         raise LeaveSpace(until) from err
     except PermanentError as err:
-        code = pauses.cause_of(err)
+        code = pauses.stop_code(err)
         if code is None:
             return  # each invoice is then asked for by itself, and says what is wrong with it
         pauses.pause(work.space, code)

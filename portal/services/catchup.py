@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import ColumnElement, or_, select
@@ -10,7 +12,7 @@ from sqlalchemy import ColumnElement, or_, select
 from portal.core import core
 from portal.crypto import SealBroken
 from portal.database import db, utcnow
-from portal.errors import BudgetExhausted, PermanentError, RemoteError
+from portal.errors import BudgetExhausted, Forbidden, RemoteError
 from portal.models import InvoiceSync, MemberSync, Space, State
 from portal.services import (
     budgets,
@@ -25,6 +27,8 @@ from portal.services import (
 from portal.services.clients import Remotes
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 WINDOW = timedelta(days=45)
 """How far back the nightly list reaches: Cobot knows no "changed since", so a window is read anew,
@@ -89,13 +93,13 @@ def catch_up(space_id: int) -> int:
             # spaces of one owner share it.
             key = f"cobot|{space.cobot_user_id}|{budgets.MEMBER_LIST}"
             budgets.need(key, budgets.cobot_limit(budgets.MEMBER_LIST), 1)
-        subscriptions.renew(space)
+        _if_allowed(space, lambda: subscriptions.renew(space))
         remotes = clients.remotes_of(space)
         db.session.commit()
         added = _compare(space, remotes, today)
         if is_with_members:
-            added += _add_missed_members(space, remotes)
-        gone = spot_checks.look(space, remotes.sevdesk)
+            added += _if_allowed(space, lambda: _add_missed_members(space, remotes)) or 0
+        gone = _if_allowed(space, lambda: spot_checks.look(space, remotes.sevdesk)) or 0
     except BudgetExhausted as err:
         log.info("catching up goes on later", space=space_id, error=str(err))
         return 0
@@ -105,7 +109,7 @@ def catch_up(space_id: int) -> int:
     except RemoteError as err:
         db.session.rollback()
         log.warning("catching up failed", space=space_id, error=str(err))
-        if isinstance(err, PermanentError) and (code := pauses.cause_of(err)):
+        if (code := pauses.stop_code(err)) is not None:
             pauses.pause(db.session.get_one(Space, space_id), code)
         return 0
     # Before tonight's hour the comparison of tonight is still to come.
@@ -117,6 +121,20 @@ def catch_up(space_id: int) -> int:
     if added or gone:
         core().queue.wake(space_id)
     return added
+
+
+def _if_allowed(space: Space, compare: Callable[[], T]) -> T | None:
+    """Do one part of the comparison; None where a right is missing that this part alone needs: it
+    keeps the others from nothing."""
+    try:
+        return compare()
+    except Forbidden as err:
+        if pauses.stop_code(err) is not None:
+            raise
+        db.session.rollback()
+        log.warning("a part of catching up is not allowed", space=space.id, error=str(err))
+        db.session.commit()
+        return None
 
 
 def _compare(space: Space, remotes: Remotes, today: date) -> int:

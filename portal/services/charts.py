@@ -14,7 +14,7 @@ from portal.database import db, insert_or_update, table_of, utcnow
 from portal.models import AccountMapping, Chart, Space
 from portal.services import record
 from portal.services.clients import Remotes
-from portal.sevdesk.records import BookingAccount
+from portal.sevdesk.records import BookingAccount, CostCentre
 from portal.sync.accounts import AccountIndex
 
 READ_ANEW_AFTER = timedelta(seconds=30)
@@ -111,7 +111,10 @@ def may_heal(space: Space, code: str) -> bool:
 
 
 def has_cost_centre(space: Space, remotes: Remotes) -> bool:
-    """Say whether the space's cost centre still stands in sevdesk (asked every few minutes)."""
+    """Say whether the space's cost centre still stands in sevdesk (asked every few minutes).
+
+    One that was made again is known by its number, and the space has its id from then on.
+    """
     if space.cost_centre_number is None:
         return True
     found = db.session.execute(
@@ -124,7 +127,7 @@ def has_cost_centre(space: Space, remotes: Remotes) -> bool:
     was_found, read_at = found
     if read_at is not None and utcnow() - read_at <= max_age:
         return bool(was_found)
-    is_found = space.cost_centre_id in {one.id for one in remotes.sevdesk.cost_centres()}
+    is_found = _is_among(space, remotes.sevdesk.cost_centres())
     db.session.execute(
         update(Chart)
         .where(Chart.space_id == space.id)
@@ -134,6 +137,15 @@ def has_cost_centre(space: Space, remotes: Remotes) -> bool:
     if is_found and not was_found:
         core().queue.heal(space.id)
     return is_found
+
+
+def _is_among(space: Space, centres: Sequence[CostCentre]) -> bool:
+    if space.cost_centre_id in {one.id for one in centres}:
+        return True
+    of_number = [one for one in centres if one.number.strip() == space.cost_centre_number]
+    if len(of_number) == 1:
+        space.cost_centre_id = of_number[0].id
+    return len(of_number) == 1
 
 
 def doubt(space: Space) -> None:

@@ -201,8 +201,7 @@ def let_go_on(space: Space, *, admin: Admin) -> bool:
     """
     if space.pause_code == pauses.BY_HAND:
         pauses.clear(space, actor=actor_of(admin))
-        if space.sevdesk_client is None:
-            pauses.wait_for_test(space)
+        pauses.wait_for_test_if_needed(space)
         space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id)
@@ -217,8 +216,7 @@ def switch_on(space: Space, *, admin: Admin) -> bool:
     was_to_check = space.pause_code == pauses.CHECK_FIRST
     if was_to_check:
         pauses.clear(space, actor=actor_of(admin))
-        if space.sevdesk_client is None:
-            pauses.wait_for_test(space)
+        pauses.wait_for_test_if_needed(space)
         space.wake_at = utcnow()
     db.session.commit()
     core().queue.wake(space.id)

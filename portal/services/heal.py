@@ -15,7 +15,7 @@ from sqlalchemy import Text, cast, exists, func, literal_column, or_, select
 from portal.cobot.records import Line
 from portal.core import core
 from portal.database import db, utcnow
-from portal.errors import BudgetExhausted, PermanentError, RemoteError
+from portal.errors import BudgetExhausted, RemoteError
 from portal.models import Chart, InvoiceSync, Space, State
 from portal.money import ZERO
 from portal.services import charts, clients, patience, pauses, retry
@@ -201,7 +201,7 @@ def heal_itself(space_id: int) -> int:
     except RemoteError as err:
         log.info("not healed, a remote side is away", space=space_id, error=str(err))
         db.session.rollback()
-        if isinstance(err, PermanentError) and (code := pauses.cause_of(err)):
+        if (code := pauses.stop_code(err)) is not None:
             pauses.pause(space, code)
         return 0
     healed = 0

@@ -57,7 +57,7 @@ TOLD_IN_COBOT = {"token_invalid", "sevdesk_plan"}
 
 
 def cause_of(error: PermanentError) -> str | None:
-    """Return why this error stops the whole space, None when it is about one thing only."""
+    """Return what of the access to a remote side is missing, None when it is another error."""
     if isinstance(error, TokenRefused):
         return "cobot_revoked" if error.remote == "cobot" else "token_invalid"
     if isinstance(error, SpaceSuspended):
@@ -67,19 +67,23 @@ def cause_of(error: PermanentError) -> str | None:
     return None
 
 
-def stops_the_space(error: PermanentError) -> bool:
-    """Say whether every invoice would meet this error: a right that only one thing needs does not
-    hold up the others."""
-    if isinstance(error, Forbidden):
-        return error.endpoint in EVERY_INVOICE
-    return cause_of(error) is not None
+def stop_code(error: RemoteError) -> str | None:
+    """Return why the whole space has to stop, None where not every invoice would meet this error: a
+    right that only one thing needs does not hold up the others."""
+    if isinstance(error, Forbidden) and error.endpoint not in EVERY_INVOICE:
+        return None
+    return cause_of(error) if isinstance(error, PermanentError) else None
 
 
 def pause(space: Space, code: str) -> None:
     """Stop work in the space until a probe succeeds or somebody saves a new token. Commits.
 
-    Cobot's feed tells of it once, where Cobot is not what is closed.
+    What a person stopped stays stopped for that reason alone. Cobot's feed tells of it once, where
+    Cobot is not what is closed.
     """
+    if _is_for_a_person(space):
+        db.session.commit()
+        return
     space.probe_at = utcnow() + PROBE_EVERY
     is_new = space.pause_code != code
     if is_new:
@@ -92,6 +96,12 @@ def pause(space: Space, code: str) -> None:
         space.pause_told = code
         db.session.commit()
         _tell(space, code)
+
+
+def _is_for_a_person(space: Space) -> bool:
+    """Say whether only a person lets the space go on: somebody may have pressed while we called."""
+    db.session.refresh(space, with_for_update=True)
+    return space.pause_code in FOR_A_PERSON
 
 
 def _tell(space: Space, code: str) -> None:
@@ -108,6 +118,13 @@ def _tell(space: Space, code: str) -> None:
         cobot.post_activity(message, "ERROR", [])
     except RemoteError as err:
         log.warning("Cobot did not take the message", space=space.id, error=str(err))
+
+
+def wait_for_test_if_needed(space: Space) -> None:
+    """Stop work until what was saved while sevdesk was away could be tested. The caller commits."""
+    is_unknown = space.cost_centre_number is not None and space.cost_centre_id is None
+    if space.sevdesk_client is None or is_unknown:
+        wait_for_test(space)
 
 
 def wait_for_test(space: Space) -> None:
@@ -155,7 +172,7 @@ def count_refusal(space: Space, message: str) -> None:
     is_same = space.refusal_message == message[:MESSAGE_LENGTH]
     space.refusal_message = message[:MESSAGE_LENGTH]
     space.refusal_count = space.refusal_count + 1 if is_same else 1
-    if space.refusal_count >= REFUSALS_IN_A_ROW:
+    if space.refusal_count >= REFUSALS_IN_A_ROW and not _is_for_a_person(space):
         space.paused_at = space.paused_at or utcnow()
         space.pause_code = REFUSED
         space.probe_at = utcnow() + REFUSED_FOR
@@ -185,13 +202,7 @@ def may_work(space: Space) -> bool:
         return False
     probed = space.pause_code
     try:
-        remotes = clients.remotes_of(space)
-        db.session.commit()
-        remotes.cobot.subscriptions()
-        if probed == UNTESTED:
-            _test(space)
-        else:
-            remotes.sevdesk.system_version()
+        _probe(space)
     except SettingsRefused as err:
         pause(space, err.code)
         return False
@@ -211,6 +222,23 @@ def may_work(space: Space) -> bool:
         clear(space)
     db.session.commit()
     return not space.is_paused  # a person may have stopped it while we asked
+
+
+def _probe(space: Space) -> None:
+    """Ask both sides what a paused space needs first, and what it was paused for.
+
+    Raises RemoteError, SealBroken, SettingsRefused where that is not to be had.
+    """
+    today = utcnow().date()
+    remotes = clients.remotes_of(space)
+    db.session.commit()
+    remotes.cobot.invoices(space.cobot_id, today, today)
+    if space.pause_code == UNTESTED:
+        _test(space)
+    elif space.pause_code == "sevdesk_plan":
+        remotes.sevdesk.revenue_accounts()
+    else:
+        remotes.sevdesk.system_version()
 
 
 class _Remembering:

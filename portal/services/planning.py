@@ -45,15 +45,18 @@ def at_hand(work: Work, invoice: Invoice, known: Known) -> Planned | None:
 def decide(work: Work, row: InvoiceSync, invoice: Invoice) -> Planned | None:
     """Decide how the invoice is booked; None when it is not, and that is committed."""
     space = work.space
-    settings = voucher_settings(space)
     index = charts.index_of(space, work.remotes)
-    plan = plan_voucher(invoice, index, settings)
+    plan = plan_voucher(invoice, index, voucher_settings(space))
     if isinstance(plan, NotBookable) and charts.may_heal(space, plan.cause.code):
         # The account may have been made a moment ago: do not call it missing by an old chart.
         index = charts.index_of(space, work.remotes, younger_than=charts.READ_ANEW_AFTER)
-        plan = plan_voucher(invoice, index, settings)
-    if isinstance(plan, VoucherPlan) and (cause := _cost_centre_missing(work)):
-        plan = NotBookable((cause,))
+        plan = plan_voucher(invoice, index, voucher_settings(space))
+    if isinstance(plan, VoucherPlan):
+        if cause := _cost_centre_missing(work):
+            plan = NotBookable((cause,))
+        else:
+            # Made again in sevdesk it has another id by now, and the receipt gets that one.
+            plan = plan_voucher(invoice, index, voucher_settings(space))
     row.lines = line_facts(invoice, index)
     if isinstance(plan, VoucherPlan):
         row.due_date = plan.due_date

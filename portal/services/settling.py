@@ -12,7 +12,6 @@ from portal.errors import (
     BudgetExhausted,
     Forbidden,
     OutcomeUnknown,
-    PermanentError,
     RemoteError,
     TemporaryError,
     UnusableAnswer,
@@ -86,8 +85,8 @@ def settle(work: Work, row: InvoiceSync | MemberSync, error: RemoteError, step: 
     elif isinstance(error, TemporaryError | OutcomeUnknown):
         # Only writes that may be repeated without harm come here with an unknown outcome.
         _try_later(work, row, error, step)
-    elif isinstance(error, PermanentError) and pauses.stops_the_space(error):
-        _pause(work, row, error, step)
+    elif (code := pauses.stop_code(error)) is not None:
+        _pause(work, row, error, step, code)
     else:
         _give_to_person(work, row, error, step)
 
@@ -150,9 +149,9 @@ def _try_later(
         raise LeaveSpace(now + timedelta(seconds=config.retry_first_seconds))
 
 
-def _pause(work: Work, row: InvoiceSync | MemberSync, error: PermanentError, step: str) -> None:
-    code = pauses.cause_of(error)
-    assert code is not None
+def _pause(
+    work: Work, row: InvoiceSync | MemberSync, error: RemoteError, step: str, code: str
+) -> None:
     row.next_try_at = utcnow()
     row.failing_since = None  # a pause, however long, is no failure of this row
     say(row, Cause(code, {"right": error.endpoint}))

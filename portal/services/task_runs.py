@@ -135,11 +135,12 @@ def _answer(task: Task, space: Space, error: RemoteError) -> None:
         task.cause_code = "upstream_down" if is_sevdesk else "cobot_unreachable"
         task.next_try_at = utcnow() + timedelta(seconds=wait)
         db.session.commit()
-    elif isinstance(error, PermanentError) and (code := pauses.cause_of(error)):
+    elif (code := pauses.stop_code(error)) is not None:
         _wait_for_access(task, space, code)
     else:
         log.warning("a look failed", space=space.id, task=task.id, error=str(error))
-        tasks.fail(task, "bad_answer")
+        is_closed = isinstance(error, PermanentError) and pauses.cause_of(error)
+        tasks.fail(task, is_closed or "bad_answer")
 
 
 def _wait_for_access(task: Task, space: Space, code: str) -> None:
