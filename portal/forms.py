@@ -35,6 +35,7 @@ from portal.sync.wording import TAX_RULES
 LONGEST_SEARCH = 100
 LATEST_DAYS = 365
 LONGEST_BACKFILL = timedelta(days=3653)
+LAST_PLACE = 2**31 - 1
 ASK = "ask"
 
 CORRECTIONS = {
@@ -261,7 +262,7 @@ def shown_page(args: MultiDict[str, str]) -> Shown:
     """Return what the polling page says of itself: its rows, its age, whether it is the first."""
     return Shown(
         ids=frozenset(args.getlist("row", type=row_id)[:100]),
-        since=args.get("since", 0, type=row_id),
+        since=args.get("since", 0, type=place),
         is_first=args.get("page") != "later",
     )
 
@@ -286,6 +287,16 @@ def row_id(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise ValueError(text)
     return int(text)
+
+
+def place(text: str) -> int:
+    """Return a place in a list or the age of a page. Raises ValueError for what no column holds:
+    unlike ids these have 32 bits, and PostgreSQL refuses to compare them with more.
+    """
+    number = row_id(text)
+    if number > LAST_PLACE:
+        raise ValueError(text)
+    return number
 
 
 def _date(text: str) -> date | None:

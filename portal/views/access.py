@@ -200,7 +200,7 @@ def _holds_nul() -> bool:
     """True when a NUL is sent: no name of anything holds one, and PostgreSQL takes none."""
     sent = [request.path, *request.args.values()]
     if request.method not in READING and request.endpoint not in MACHINE_ENDPOINTS:
-        sent.extend(text for texts in request.form.listvalues() for text in texts)
+        sent.extend(text for name, texts in request.form.lists() for text in (name, *texts))
     return any("\0" in text for text in sent)
 
 

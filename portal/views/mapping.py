@@ -13,7 +13,7 @@ from flask_babel import ngettext
 from portal.crypto import SealBroken
 from portal.errors import RemoteError
 from portal.filters import cause_text
-from portal.forms import row_id
+from portal.forms import place
 from portal.forms_checks import LONGEST_CODE, AssignForm
 from portal.models import Space
 from portal.services import charts, mapping, mapping_rows, remote_pages, tasks
@@ -166,7 +166,7 @@ def _page_of(space: Space, check: MappingCheck) -> dict[str, Any]:
     }
     show = request.args.get("show", "")
     rows = parts.get(show, check.rows)
-    after = request.args.get("after_place", 0, type=row_id)
+    after = request.args.get("after_place", 0, type=place)
     return {
         "rows": mapping.with_suggestions(space, rows[after : after + ITEMS]),
         "counts": {name: len(part) for name, part in parts.items()},

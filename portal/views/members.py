@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.forms import member_choices, row_id
+from portal.forms import member_choices, place
 from portal.models import Space
 from portal.services import member_import, tasks
 from portal.services.connection import actor_of
@@ -55,7 +55,7 @@ def decide(subdomain: str, task_id: str) -> ResponseReturnValue:
     if "start" in request.form:
         return back(space, KIND, member_import.WORK.start(space, task))
     flash(_("Saved.") if count else _("Nothing was changed."))
-    show, after = request.form.get("show"), request.form.get("after_place", type=row_id)
+    show, after = request.form.get("show"), request.form.get("after_place", type=place)
     return redirect(
         url_for(".index", subdomain=subdomain, show=show or None, after_place=after or None), 303
     )

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.filters import rest_time
-from portal.forms import row_id
+from portal.forms import place, row_id
 from portal.models import Space, Task
 from portal.services import tasks
 from portal.services.connection import actor_of
@@ -114,7 +114,7 @@ def shown_look(space: Space, kind: str) -> dict[str, Any]:
 def shown_items(row: Task, choices: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return one page of what a look found, narrowed as the address says to some verdicts."""
     show = request.args.get("show", "")
-    after = request.args.get("after_place", 0, type=row_id)
+    after = request.args.get("after_place", 0, type=place)
     is_listed = row.phase == "look" and row.state in ("ready", "done")
     verdicts = choices.get(show)
     items = tasks.items(row, verdicts=verdicts, after=after, limit=ITEMS + 1) if is_listed else ()

@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 
 from portal.views.access import local_path
 from tests.web.conftest import Cast, csrf_of
+from tests.web.tasks import invoice_row, looked, member_row
 
 PUBLIC = {
     "static",
@@ -182,6 +183,23 @@ def test_cursor_that_no_database_takes_counts_as_none(
     assert owner.get(f"/spaces/alpha/invoices/i-1/changes?after={number}").status_code == 200
 
 
+@pytest.mark.parametrize("number", ["2147483648", "99999999999"])
+def test_place_that_no_column_holds_counts_as_none(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int], number: str
+) -> None:
+    shown = add_invoice(cast.alpha, number="A-1")
+    with app.app_context():
+        looked(cast.alpha, "members", [member_row("anna", "create")])
+        looked(cast.alpha, "rehearsal", [invoice_row("A-1", "synced")], state="done")
+    poll = owner.get(f"/spaces/alpha/log/changes?after=0&since={number}&row={shown}")
+    assert poll.status_code == 200
+    assert 'data-news=""' in poll.text
+    members = owner.get(f"/spaces/alpha/members?after_place={number}")
+    assert 'data-member="mem-anna"' in members.text
+    rehearsal = owner.get(f"/spaces/alpha/rehearsal?after_place={number}")
+    assert "A-1" in rehearsal.text
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -200,6 +218,14 @@ def test_nul_is_refused_before_anything_is_looked_up(owner: FlaskClient, path: s
 def test_nul_in_a_form_is_refused(owner: FlaskClient, cast: Cast) -> None:
     data = {"csrf_token": csrf_of(owner, "/spaces/alpha/settings"), "name": "Space\0Alpha"}
     assert owner.post("/spaces/alpha/disconnect", data=data).status_code == 400
+
+
+def test_nul_in_the_name_of_a_field_is_refused(app: Flask, owner: FlaskClient, cast: Cast) -> None:
+    with app.app_context():
+        task_id = looked(cast.alpha, "members", [member_row("anna", "create")])
+    data = {"csrf_token": csrf_of(owner, "/spaces/alpha/settings"), "choice-\0x": "leave"}
+    answer = owner.post(f"/spaces/alpha/members/{task_id}/decide", data=data)
+    assert answer.status_code == 400
 
 
 def test_tenant_pages_are_kept_by_no_cache_and_fragments_told_apart(owner: FlaskClient) -> None:
