@@ -15,7 +15,6 @@ from wtforms import (
     BooleanField,
     DateField,
     Field,
-    IntegerField,
     PasswordField,
     RadioField,
     StringField,
@@ -24,6 +23,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
+from portal.fields import WholeNumberField
 from portal.models import Space
 from portal.services.connection import Choices, SevdeskSettings
 from portal.services.log import STATES_OF, LogFilter, Shown
@@ -137,7 +137,7 @@ class SevdeskForm(FlaskForm):  # type: ignore[misc]
         filters=[_stripped],
         validators=[Optional(), Length(max=50, message=_("At most 50 characters."))],
     )
-    due_after_days = IntegerField(
+    due_after_days = WholeNumberField(
         _("Receipts due after (days)"),
         validators=[
             InputRequired(_("Enter a number of days, 0 to 365.")),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import Field, HiddenField, IntegerField, StringField, ValidationError
+from wtforms import Field, HiddenField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
+from portal.fields import WholeNumberField
 from portal.forms import row_id
 from portal.services import rehearsal
 
@@ -17,7 +18,7 @@ LONGEST_CODE = 500
 class RehearsalForm(FlaskForm):  # type: ignore[misc]
     """How many days back, today included, invoices are rehearsed."""
 
-    days = IntegerField(
+    days = WholeNumberField(
         _("Days back"),
         validators=[
             InputRequired(_("Enter a number of days, 1 to 366.")),

@@ -36,10 +36,10 @@ SHORT = 80
 KNOWN_SECRET = "known-hook-secret"
 FIELDS = [
     "after", "after_place", "amount_from", "amount_to", "api_token", "bar", "cause", "code",
-    "contact_id", "corrections", "cost_centre_number", "csrf_token", "due_after_days", "error",
-    "from", "from_date", "from_space", "invoice", "keep", "key", "locale", "looks", "mark", "name",
-    "next", "page", "q", "reason", "row", "show", "since", "start_date", "state", "subdomain",
-    "take", "theme", "to", "to_date", "url", "voucher_status", "zero_tax_rule",
+    "contact_id", "corrections", "cost_centre_number", "csrf_token", "days", "due_after_days",
+    "error", "from", "from_date", "from_space", "invoice", "keep", "key", "locale", "looks", "mark",
+    "name", "next", "page", "q", "reason", "row", "show", "since", "start_date", "state",
+    "subdomain", "take", "theme", "to", "to_date", "url", "voucher_status", "zero_tax_rule",
 ]  # fmt: skip
 HEADERS = [
     "Accept", "Accept-Language", "Authorization", "Content-Encoding", "Cookie", "HX-Current-URL",
@@ -47,9 +47,9 @@ HEADERS = [
     "X-Forwarded-For", "X-Http-Method-Override", "X-Request-Id",
 ]  # fmt: skip
 NASTY = [
-    "", "0", "-1", "1" * 40, "2147483648", "9223372036854775808", "1e999", "NaN", "2025-02-30",
-    "9999-12-31", "0001-01-01", "2025-02", "0000-00", "..", "../../etc/passwd", "%00", "\x00",
-    "\r\nX: y", "\x1b[2J",
+    "", "0", "-1", "1" * 40, "1" * 400, "2147483648", "9223372036854775808", "1e999", "NaN",
+    "2025-02-30", "9999-12-31", "0001-01-01", "2025-02", "0000-00", "..", "../../etc/passwd", "%00",
+    "\x00", "\r\nX: y", "\x1b[2J",
     "<script>alert(1)</script>", "{{7*7}}", "' OR 1=1 --", "%", "_", "\\", "'", '"', "\ud7ff",
     "\u202e", "\U0001f4a5", "ß" * 300, "a" * 5000, "[]", "{}", "null", "//evil.example",
     "javascript:alert(1)", "synced", "failed", "working", "retry", "1,2", "alpha", "i-1", "1",

@@ -126,7 +126,7 @@ def test_it_is_repeated_with_other_days_followed_and_cancelled(
     assert "data-task=" not in owner.get(PAGE).text
 
 
-@pytest.mark.parametrize("days", ["", "0", "367", "-1", "x", "9" * 30])
+@pytest.mark.parametrize("days", ["", "0", "367", "-1", "x", "9" * 30, "9" * 309])
 def test_days_that_cannot_be_are_refused_at_their_field(
     app: Flask, owner: FlaskClient, token: str, days: str
 ) -> None:

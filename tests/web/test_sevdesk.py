@@ -154,13 +154,13 @@ def test_token_is_not_filled_back_in_when_something_else_is_wrong(owner: FlaskCl
     assert TOKEN not in answer.text
 
 
-@pytest.mark.parametrize("days", ["-1", "366", "", "many", "1.5", "999999999999999999999"])
+@pytest.mark.parametrize("days", ["-1", "366", "", "many", "1.5", "9" * 21, "9" * 309, "9" * 4300])
 def test_days_are_whole_and_between_0_and_365(
     owner: FlaskClient, saved: list[dict[str, Any]], days: str
 ) -> None:
     answer = send(owner, api_token=TOKEN, due_after_days=days)
     assert answer.status_code == 422
-    assert "0 bis 365" in answer.text or "nteger" in answer.text
+    assert "0 bis 365" in answer.text
     assert saved == []
 
 
