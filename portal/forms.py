@@ -35,6 +35,8 @@ from portal.sync.wording import TAX_RULES
 LONGEST_SEARCH = 100
 LATEST_DAYS = 365
 LONGEST_BACKFILL = timedelta(days=3653)
+FOUR_DIGITS = {"max": "9999-12-31"}
+"""Else browsers take years of up to six digits."""
 LAST_PLACE = 2**31 - 1
 ASK = "ask"
 
@@ -105,8 +107,12 @@ class SkipForm(FlaskForm):  # type: ignore[misc]
 class BackfillForm(FlaskForm):  # type: ignore[misc]
     """From which day to which invoices are taken over, both included."""
 
-    from_date = DateField(_("Invoices from"), validators=[InputRequired(_("Choose a day."))])
-    to_date = DateField(_("up to"), validators=[InputRequired(_("Choose a day."))])
+    from_date = DateField(
+        _("Invoices from"), validators=[InputRequired(_("Choose a day."))], render_kw=FOUR_DIGITS
+    )
+    to_date = DateField(
+        _("up to"), validators=[InputRequired(_("Choose a day."))], render_kw=FOUR_DIGITS
+    )
 
     def __init__(self, *args: object, today: date, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -118,13 +124,13 @@ class BackfillForm(FlaskForm):  # type: ignore[misc]
         return cls(None, today=today, from_date=today.replace(month=1, day=1), to_date=today)
 
     def validate_from_date(self, field: Field) -> None:
-        if field.data < self.today - LONGEST_BACKFILL:
+        if field.data and field.data < self.today - LONGEST_BACKFILL:
             raise ValidationError(_("At most ten years back."))
 
     def validate_to_date(self, field: Field) -> None:
-        if field.data > self.today:
+        if field.data and field.data > self.today:
             raise ValidationError(_("At the latest today."))
-        if self.from_date.data and field.data < self.from_date.data:
+        if field.data and self.from_date.data and field.data < self.from_date.data:
             raise ValidationError(_("This day lies before the first one."))
 
 
@@ -147,6 +153,7 @@ class SevdeskForm(FlaskForm):  # type: ignore[misc]
     start_date = DateField(
         _("Catch up on invoices from"),
         validators=[Optional()],
+        render_kw=FOUR_DIGITS,
     )
 
     def __init__(self, *args: object, has_token: bool = False, **kwargs: object) -> None:

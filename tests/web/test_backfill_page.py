@@ -103,6 +103,21 @@ def test_a_window_that_cannot_be_is_refused_at_its_field(
         assert db.session.scalars(select(Task)).all() == []
 
 
+@pytest.mark.parametrize("field", WINDOW)
+@pytest.mark.parametrize("typed", ["20255-01-01", "31.12.2025", "2026-02-30", "soon"])
+def test_a_day_that_cannot_be_read_is_named_at_its_field_and_stays_there(
+    owner: FlaskClient, token: str, field: str, typed: str
+) -> None:
+    answer = owner.post(PAGE, data={"csrf_token": token, **WINDOW, field: typed})
+    assert answer.status_code == 422
+    assert f'id="{field}-error">Kein gültiges Datum' in answer.text
+    assert f'value="{typed}"' in answer.text
+
+
+def test_browsers_offer_no_year_of_five_digits(owner: FlaskClient) -> None:
+    assert owner.get(PAGE).text.count('max="9999-12-31"') == len(WINDOW)
+
+
 def test_the_rehearsal_begins_and_the_page_follows_it(
     app: Flask, owner: FlaskClient, press: Callable[..., str]
 ) -> None:
