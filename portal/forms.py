@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from portal.fields import WholeNumberField
 from portal.models import Space
+from portal.services.catchup import LONGEST_BACK
 from portal.services.connection import Choices, SevdeskSettings
 from portal.services.log import STATES_OF, LogFilter, Shown
 from portal.services.skips import LONGEST_REASON
@@ -34,7 +35,6 @@ from portal.sync.wording import TAX_RULES
 
 LONGEST_SEARCH = 100
 LATEST_DAYS = 365
-LONGEST_BACKFILL = timedelta(days=3653)
 FOUR_DIGITS = {"max": "9999-12-31"}
 """Else browsers take years of up to six digits."""
 LAST_PLACE = 2**31 - 1
@@ -104,6 +104,16 @@ class SkipForm(FlaskForm):  # type: ignore[misc]
     )
 
 
+def _refuse_long_ago(day: Field, today: date) -> None:
+    if day.data and day.data < today - LONGEST_BACK:
+        raise ValidationError(_("At most ten years back."))
+
+
+def _refuse_to_come(day: Field, today: date) -> None:
+    if day.data and day.data > today:
+        raise ValidationError(_("At the latest today."))
+
+
 class BackfillForm(FlaskForm):  # type: ignore[misc]
     """From which day to which invoices are taken over, both included."""
 
@@ -124,12 +134,10 @@ class BackfillForm(FlaskForm):  # type: ignore[misc]
         return cls(None, today=today, from_date=today.replace(month=1, day=1), to_date=today)
 
     def validate_from_date(self, field: Field) -> None:
-        if field.data and field.data < self.today - LONGEST_BACKFILL:
-            raise ValidationError(_("At most ten years back."))
+        _refuse_long_ago(field, self.today)
 
     def validate_to_date(self, field: Field) -> None:
-        if field.data and field.data > self.today:
-            raise ValidationError(_("At the latest today."))
+        _refuse_to_come(field, self.today)
         if field.data and self.from_date.data and field.data < self.from_date.data:
             raise ValidationError(_("This day lies before the first one."))
 
@@ -156,14 +164,18 @@ class SevdeskForm(FlaskForm):  # type: ignore[misc]
         render_kw=FOUR_DIGITS,
     )
 
-    def __init__(self, *args: object, has_token: bool = False, **kwargs: object) -> None:
+    def __init__(
+        self, *args: object, today: date, has_token: bool = False, **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.today = today
         self.has_token = has_token
 
     @classmethod
     def of(cls, space: Space, today: date) -> SevdeskForm:
         """Return the form with what the space has saved."""
         return cls(
+            today=today,
             has_token=space.sealed_sevdesk_token is not None,
             cost_centre_number=space.cost_centre_number,
             due_after_days=space.due_after_days if space.is_connected else None,
@@ -178,6 +190,10 @@ class SevdeskForm(FlaskForm):  # type: ignore[misc]
             raise ValidationError(
                 _("This does not look like an API token. It has 32 characters: 0–9 and a–f.")
             )
+
+    def validate_start_date(self, field: Field) -> None:
+        _refuse_long_ago(field, self.today)
+        _refuse_to_come(field, self.today)
 
     def blame(self, field: str | None, text: str) -> None:
         """Show what sevdesk or Cobot said at the field it is about, or above the form."""

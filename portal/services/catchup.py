@@ -34,6 +34,9 @@ WINDOW = timedelta(days=45)
 """How far back the nightly list reaches: Cobot knows no "changed since", so a window is read anew,
 longer than a month so that a monthly run is always in it."""
 
+LONGEST_BACK = timedelta(days=3653)
+"""So far back older invoices are taken over at the most: ten years."""
+
 JUST_CONNECTED = timedelta(hours=1)
 """Within so short a time no member can have been missed."""
 
@@ -137,10 +140,22 @@ def _if_allowed(space: Space, compare: Callable[[], T]) -> T | None:
         return None
 
 
+def _first_day(space: Space, today: date) -> date:
+    """Return from which day on the list is read: WINDOW before the last comparison, after a
+    reconnect from the space's start date, and never before that."""
+    last = space.caught_up_on or today
+    begin = space.start_date or today
+    # Nobody means such dates; they were saved before the form refused them.
+    if begin < today - LONGEST_BACK:
+        begin = last - WINDOW
+    elif begin > today:
+        begin = last
+    since = min(today, space.caught_up_on or begin)
+    return max(begin, since - WINDOW)
+
+
 def _compare(space: Space, remotes: Remotes, today: date) -> int:
-    # From the last comparison on; after a reconnect from the space's start date.
-    since = min(today, space.caught_up_on or space.start_date or today)
-    start = max(space.start_date or today, since - WINDOW)
+    start = _first_day(space, today)
     added = 0
     page, pages = 1, 1
     while page <= pages:

@@ -47,7 +47,8 @@ def save(subdomain: str) -> ResponseReturnValue:
     With "check_first" sync waits until somebody switches it on. A rehearsal follows at once.
     """
     space = current_space()
-    form = SevdeskForm(request.form, has_token=space.sealed_sevdesk_token is not None)
+    has_token = space.sealed_sevdesk_token is not None
+    form = SevdeskForm(request.form, today=_today(), has_token=has_token)
     if not form.validate():
         return _page(form, ChoicesForm.of(space)), 422
     token = cast(ServerSession, session).cobot_token

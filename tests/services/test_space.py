@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import time_machine
@@ -158,6 +158,24 @@ def test_the_nightly_comparison_finds_what_no_hook_told(remote: Remote, alpha: S
     assert catchup.catch_up(alpha.id) == 0
     work(alpha)
     assert row_of(missed).state == State.SYNCED
+
+
+@pytest.mark.parametrize("slip", [date.min, date(2062, 1, 1)])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_start_date_that_nobody_means_does_not_keep_the_comparison_from_its_work(
+    remote: Remote, alpha: Space, slip: date, is_first: bool
+) -> None:
+    """Such dates were saved before the form refused them."""
+    alpha.start_date = slip
+    alpha.caught_up_on = None if is_first else today(days_ago=1)
+    day, long_ago = alpha.caught_up_on or today(), today(days_ago=60)
+    db.session.commit()
+    missed, _ = (
+        remote.invoice("alpha", items=[line()], debitor=XYZ, invoiceDate=one.isoformat())
+        for one in (day, long_ago)
+    )
+    assert catchup.catch_up(alpha.id) == 1, "the last weeks, not all that there ever was"
+    assert row_of(missed).state == State.WAITING
 
 
 def test_a_comparison_that_was_asked_for_twice_is_made_once(remote: Remote, alpha: Space) -> None:

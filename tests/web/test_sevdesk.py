@@ -188,6 +188,24 @@ def test_start_date_is_read(owner: FlaskClient, saved: list[dict[str, Any]]) -> 
 
 
 @pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("0001-01-01", "Höchstens zehn Jahre zurück."),
+        ("2062-01-01", "Spätestens heute."),
+        ("20255-01-01", "Kein gültiges Datum"),
+    ],
+)
+def test_start_date_that_nobody_means_is_refused_at_its_field(
+    owner: FlaskClient, saved: list[dict[str, Any]], typed: str, text: str
+) -> None:
+    answer = send(owner, api_token=TOKEN, due_after_days="30", start_date=typed)
+    assert answer.status_code == 422
+    assert f'id="start_date-error">{text}' in answer.text
+    assert f'value="{typed}"' in answer.text
+    assert saved == []
+
+
+@pytest.mark.parametrize(
     ("error", "words"),
     [
         (SettingsRefused("api_token", "token_invalid"), "sevdesk lehnt den API-Token ab"),
