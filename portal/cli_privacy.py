@@ -13,6 +13,7 @@ from portal.cli_spaces import enter
 from portal.database import db
 from portal.models import Admin, PersonName, Space
 from portal.services import exports, people, signin
+from portal.services.sentences import language_of
 from portal.views.tables import csv_lines
 
 person_group = AppGroup("person", help="People in the data of a space.")
@@ -35,7 +36,8 @@ def export_space(space: str, table: str | None) -> None:
     if table not in tables:
         raise click.ClickException(f"There is no table {table}, but: {', '.join(tables)}")
     columns = exports.columns_of(tables[table])
-    _print(csv_lines(exports.as_table(columns, exports.rows_of(found.id, tables[table]))))
+    with language_of(found):
+        _print(csv_lines(exports.as_table(columns, exports.rows_of(found.id, tables[table]))))
 
 
 @person_group.command("find")
@@ -55,7 +57,8 @@ def export_person(space: str, person: int, plain: bool) -> None:
     """Print what a space holds of one person."""
     found = enter(space)
     parts = exports.person_parts(found, _person(found, person))
-    _print_parts(f"person {person} of space {space}", parts, plain)
+    with language_of(found):
+        _print_parts(f"person {person} of space {space}", parts, plain)
 
 
 @person_group.command("erase")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
+from flask_babel import format_decimal
 from sqlalchemy import ColumnElement, LargeBinary, Select, Table, or_, select, tuple_
 
 from portal.database import Base, db, utcnow
@@ -161,14 +163,16 @@ def as_json(about: str, parts: Iterable[Part]) -> Iterator[str]:
 
 
 def as_table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[list[str]]:
-    """Yield the rows of one table as cells, under a line of names."""
+    """Yield the rows of one table as cells, under a line of names; amounts as in the language at
+    hand."""
     yield list(columns)
     for row in rows:
         yield [_cell(row[column]) for column in columns]
 
 
 def as_list(parts: Iterable[Part]) -> Iterator[list[str]]:
-    """Yield parts of different shape as one table: part, row, field, value."""
+    """Yield parts of different shape as one table: part, row, field, value; amounts as in the
+    language at hand."""
     yield ["part", "row", "field", "value"]
     for name, rows in parts:
         for place, row in enumerate(rows, start=1):
@@ -227,4 +231,6 @@ def _cell(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, default=_plain)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return str(format_decimal(value, "0.00"))
     return value if isinstance(value, str) else str(_plain(value))

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -69,6 +70,35 @@ def test_each_table_is_given_out_as_csv_that_a_spreadsheet_does_not_run(
     head, *rows = rows_of_csv(owner.get("/spaces/alpha/export/person_name.csv").text)
     assert [row[head.index("name")] for row in rows] == ["'=Erika Müller", "Otto Groß"]
     assert owner.get("/spaces/alpha/export/admin.csv").status_code == 404
+
+
+@pytest.mark.parametrize(("language", "amount"), [("de", "12,05"), ("en", "12.05")])
+def test_tables_write_amounts_as_the_log_does(
+    app: Flask,
+    cast: Cast,
+    sign_in: Callable[..., FlaskClient],
+    add_invoice: Callable[..., int],
+    edit_space: Callable[..., None],
+    language: str,
+    amount: str,
+) -> None:
+    """A German spreadsheet takes 12.05 for the 12th of May."""
+    add_invoice(cast.alpha, member="Otto Groß", gross=Decimal("12.05"))
+    edit_space(cast.alpha, locale=language)
+    number = person_id(app, "Otto Groß")
+    reader = sign_in(cast.owner, language=language)
+    files = [
+        reader.get(f"/spaces/alpha/{name}.csv").text
+        for name in ("log", "export/invoice_sync", f"people/{number}")
+    ]
+    run = app.test_cli_runner().invoke
+    files += [
+        run(args=["space", "export", "alpha", "--table", "invoice_sync"]).output,
+        run(args=["person", "export", "alpha", str(number), "--csv"]).output,
+    ]
+    for file in files:
+        assert any(amount in row for row in rows_of_csv(file)), file
+    assert '"gross": "12.05"' in reader.get("/spaces/alpha/export.json").text
 
 
 @pytest.mark.parametrize(
