@@ -14,17 +14,22 @@ from flask_babel import format_datetime, format_decimal, gettext
 from portal.filters import cause_text, day, money
 from portal.models import HistoryLine
 from portal.services import wording
-from portal.sync.messages import DECIMAL_PARAMS, MONEY_PARAMS
+from portal.sync.messages import DECIMAL_PARAMS, MONEY_PARAMS, N_
 
 MONEY_FACTS = MONEY_PARAMS | {"gross", "sevdesk_gross", "amount", "difference"}
 TIME_FACTS = {"next_try_at", "until"}
 FACTS_IN_THE_LINE = {"cause", "params", "next_try_at", "attempt"}
 DAY_FACTS = {"due_date", "invoice_date", "start_date"}
+STEPS_BY_EVENT: dict[tuple[str, str | None], str] = {
+    ("changed_in_cobot", "deleted_invoice"): N_("Deleted in Cobot")
+}
+"""Steps whose word depends on what Cobot told."""
 
 
 def history_word(line: HistoryLine) -> str:
     """Return what was done in this line of a history."""
-    return str(gettext(wording.STEPS.get(line.step, wording.STEP_UNKNOWN)))
+    text = STEPS_BY_EVENT.get((line.step, line.facts.get("event")))
+    return str(gettext(text or wording.STEPS.get(line.step, wording.STEP_UNKNOWN)))
 
 
 def outcome_word(line: HistoryLine) -> str:

@@ -153,11 +153,70 @@ def test_choice_that_is_needed_is_linked_to(
 def test_change_in_cobot_after_booking_is_a_warning(
     owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
 ) -> None:
-    add_invoice(cast.alpha, cobot_invoice_id="i-1", changed_in_cobot="updated_invoice")
+    add_invoice(
+        cast.alpha,
+        cobot_invoice_id="i-1",
+        changed_in_cobot="updated_invoice",
+        sevdesk_voucher_id="77001",
+    )
     page = owner.get(PAGE).text
     assert 'data-state="synced"' in page
     assert "Änderungen werden nicht übertragen" in page
     assert "Danach in Cobot geändert" in owner.get("/spaces/alpha/log").text
+
+
+def test_deletion_in_cobot_after_booking_is_not_called_a_change(
+    app: Flask, owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    row = add_invoice(
+        cast.alpha,
+        cobot_invoice_id="i-1",
+        changed_in_cobot="deleted_invoice",
+        sevdesk_voucher_id="77001",
+    )
+    with app.app_context():
+        invoice = by_id(InvoiceSync, row)
+        record.note(
+            cast.alpha, "changed_in_cobot", "noticed", invoice=invoice, event="deleted_invoice"
+        )
+        db.session.commit()
+    page, log = owner.get(PAGE).text, owner.get("/spaces/alpha/log").text
+    assert "wurde in Cobot gelöscht, nachdem sie gebucht war" in page
+    assert "storniere ihn dort" in page
+    assert "<strong>In Cobot gelöscht</strong>" in page
+    assert "Danach in Cobot gelöscht" in log
+    assert "geändert" not in page + log
+
+
+def test_deletion_in_cobot_before_booking_asks_nobody_to_look_at_a_receipt(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    for number, state in (("i-1", State.WAITING), ("i-2", State.SKIPPED)):
+        add_invoice(
+            cast.alpha,
+            state,
+            cobot_invoice_id=number,
+            changed_in_cobot="deleted_invoice",
+            cause_code="invoice_deleted" if state == State.SKIPPED else None,
+        )
+        page = owner.get(f"/spaces/alpha/invoices/{number}").text
+        assert "nachdem sie gebucht war" not in page
+    assert 'class="mark"' not in owner.get("/spaces/alpha/log").text
+
+
+def test_change_in_cobot_is_marked_though_the_receipt_is_gone_by_now(
+    owner: FlaskClient, cast: Cast, add_invoice: Callable[..., int]
+) -> None:
+    add_invoice(
+        cast.alpha,
+        State.FAILED,
+        cobot_invoice_id="i-1",
+        changed_in_cobot="updated_invoice",
+        cause_code="receipt_deleted",
+        cause_params={"id": "77001"},
+    )
+    assert "Danach in Cobot geändert" in owner.get("/spaces/alpha/log").text
+    assert "nachdem sie gebucht war" not in owner.get(PAGE).text
 
 
 def test_next_attempt_is_named_in_the_portals_zone(
