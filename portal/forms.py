@@ -1,11 +1,10 @@
-"""What people send: forms, and the filters in the address bar."""
+"""What people send: forms, and the numbers in the address bar."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -27,7 +26,6 @@ from portal.fields import WholeNumberField
 from portal.models import Space
 from portal.services.catchup import LONGEST_BACK
 from portal.services.connection import Choices, SevdeskSettings
-from portal.services.log import STATES_OF, LogFilter, Shown
 from portal.services.skips import LONGEST_REASON
 from portal.sync.messages import N_
 from portal.sync.taxes import ZERO_RATE_RULES
@@ -253,43 +251,6 @@ class ChoicesForm(FlaskForm):  # type: ignore[misc]
         )
 
 
-def log_filter(args: Mapping[str, str]) -> LogFilter:
-    """Return the filter that stands in the address; what cannot be read counts as not set."""
-    state = args.get("state", "")
-    return LogFilter(
-        state=state if state in STATES_OF else None,
-        q=args.get("q", "").strip()[:LONGEST_SEARCH],
-        from_date=_date(args.get("from", "")),
-        to_date=_date(args.get("to", "")),
-        cause=args.get("cause", "").strip()[:50] or None,
-        amount_from=_amount(args.get("amount_from", "")),
-        amount_to=_amount(args.get("amount_to", "")),
-    )
-
-
-def filter_query(filters: LogFilter) -> dict[str, str]:
-    """Return the filter as it stands in an address; what is not set is left out."""
-    query = {
-        "state": filters.state,
-        "q": filters.q,
-        "from": filters.from_date and filters.from_date.isoformat(),
-        "to": filters.to_date and filters.to_date.isoformat(),
-        "cause": filters.cause,
-        "amount_from": _plain(filters.amount_from),
-        "amount_to": _plain(filters.amount_to),
-    }
-    return {name: value for name, value in query.items() if value}
-
-
-def shown_page(args: MultiDict[str, str]) -> Shown:
-    """Return what the polling page says of itself: its rows, its age, whether it is the first."""
-    return Shown(
-        ids=frozenset(args.getlist("row", type=row_id)[:100]),
-        since=args.get("since", 0, type=place),
-        is_first=args.get("page") != "later",
-    )
-
-
 def picked_rows(form: MultiDict[str, str]) -> list[int]:
     """Return the row ids of the invoices that were ticked."""
     return form.getlist("pick", type=row_id)
@@ -320,23 +281,3 @@ def place(text: str) -> int:
     if number > LAST_PLACE:
         raise ValueError(text)
     return number
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _amount(text: str) -> Decimal | None:
-    """Return an amount as people write it: 261,80 or 1.261,80 or 261.80; None for anything else."""
-    text = re.sub(r"[\s€]", "", text)
-    if re.fullmatch(r"-?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]{1,2})?", text):
-        text = text.replace(".", "")
-    text = text.replace(",", ".")
-    return Decimal(text) if re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,2})?", text) else None
-
-
-def _plain(amount: Decimal | None) -> str | None:
-    return None if amount is None else str(amount)

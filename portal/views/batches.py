@@ -8,12 +8,14 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.forms import SkipForm, filter_query, log_filter, picked_rows
+from portal.forms import SkipForm, picked_rows
+from portal.forms_log import asked_filter
 from portal.models import Batch, Space
 from portal.services import batches
 from portal.services.batch_effects import RETRY, SKIP, TAKE_UP
 from portal.services.connection import actor_of
 from portal.views.access import current_admin, current_space, poll
+from portal.views.log import refused
 
 bp = Blueprint("batches", __name__, url_prefix="/spaces/<subdomain>/batches")
 
@@ -21,15 +23,17 @@ bp = Blueprint("batches", __name__, url_prefix="/spaces/<subdomain>/batches")
 @bp.post("")
 def draft(subdomain: str) -> ResponseReturnValue:
     """Keep the choice: what was ticked, or with "all" whatever the filter finds."""
-    space, filters = current_space(), log_filter(request.form)
+    space, asked = current_space(), asked_filter(request.form)
+    if asked.unreadable:
+        return refused(asked)
     kind = next((name for name in (SKIP, TAKE_UP) if name in request.form), RETRY)
     ids, is_all = picked_rows(request.form), kind == RETRY and "all" in request.form
     if not ids and not is_all:
         flash(_("Nothing is ticked. Tick the invoices that you mean."))
-        query: dict[str, Any] = dict(filter_query(filters))
+        query: dict[str, Any] = dict(asked.query)
         return redirect(url_for("log.index", subdomain=subdomain, **query), 303)
     actor = actor_of(current_admin())
-    of_filter = filters if is_all else None
+    of_filter = asked.filters if is_all else None
     return _to(space, batches.draft(space, actor=actor, kind=kind, ids=ids, filters=of_filter))
 
 
