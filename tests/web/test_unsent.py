@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html.parser import HTMLParser
+from io import BytesIO
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from portal.models import State
@@ -44,6 +46,19 @@ def test_a_form_with_an_old_token_can_be_sent_again(owner: FlaskClient) -> None:
     assert fields["csrf_token"] != "old"
     assert owner.post(SKIP, data=fields, headers=FROM_US).status_code == 303
     assert "gebucht" in owner.get("/spaces/alpha/invoices/i-1").text
+
+
+def test_a_form_that_breaks_off_is_refused_and_nothing_of_it_is_kept(app: Flask) -> None:
+    app.testing = False
+    answer = app.test_client().post(
+        "/theme",
+        headers=FROM_US,
+        content_type="application/x-www-form-urlencoded",
+        input_stream=BytesIO(b"next=%2F&theme=da"),
+        environ_overrides={"CONTENT_LENGTH": "100"},
+    )
+    assert answer.status_code == 400
+    assert 'id="unsent"' not in answer.text
 
 
 @pytest.mark.usefixtures("failed")
