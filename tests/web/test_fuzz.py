@@ -27,7 +27,6 @@ from portal.crypto import digest
 from portal.database import db, utcnow
 from portal.models import State, SupportVisit
 from portal.views.protection import limiter
-from portal.views.webhooks import guesses
 from tests.web.conftest import Cast, csrf_of
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -168,7 +167,6 @@ class Fuzzed:
         browser, token = self._browser(sent.who)
         with self.app.app_context():
             limiter.reset()
-        guesses.reset()
         if self._wrote:
             self._known, self._wrote = self._rows(), False
         answer = browser.open(
