@@ -4,12 +4,15 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from portal.arrival import Worker
 from portal.logs import formatter, log_format
 
 # One process: its threads share the connections to the database. More load means more machines.
 workers = 1
-worker_class = "gthread"
+# With threads; none of them waits for a request without an end.
+worker_class = Worker
 threads = 8
+# Of the process as a whole; it says nothing of a thread that waits.
 timeout = 60
 graceful_timeout = 10
 # Its control socket would be left in the home folder, one for all portals on the machine.

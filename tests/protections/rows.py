@@ -359,6 +359,11 @@ ROWS: tuple[Row, ...] = (
         "tests/web/test_unknown_hooks.py::test_no_writer_waits_for_a_guess",
     ),
     Row(
+        LIMITS, "2.4.1", 2, "a request has ten seconds to arrive, however it drips in",
+        "gunicorn.conf.py", "worker_class = Worker\n", 'worker_class = "gthread"\n',
+        "tests/e2e/test_slow_senders.py::test_connections_that_fall_silent_hold_the_portal_for_seconds_only",
+    ),
+    Row(
         LIMITS, "2.4.1", 2, "a form holds 64 KB at the most",
         PROTECTION, "        MAX_CONTENT_LENGTH=LARGEST_FORM,\n", "",
         "tests/web/test_errors.py::test_form_larger_than_64_kb_is_refused",
