@@ -11,8 +11,10 @@ from flask_babel import lazy_gettext as _
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.core import core
+from portal.crypto import SealBroken
 from portal.database import AWAY, db
 from portal.errors import RemoteError
+from portal.services.sentences import cause_sentence, cause_title, fix_sentence
 from portal.views.access import DatabaseAway, RightsUnknown, is_fragment
 from portal.views.unsent import unsent_fields
 
@@ -57,7 +59,9 @@ RIGHTS_UNKNOWN = (
         "invoices are transferred all the same. Please try again in a minute."
     ),
 )
-
+TOKEN_AGAIN = _(
+    "If the key cannot be found again, enter the API token anew under “Your sevdesk data”."
+)
 
 SENT_AGAIN = {400, 429, 503}
 """Statuses after which the same form may be taken: what was typed is kept on the page."""
@@ -131,6 +135,13 @@ def _database_away(error: Exception) -> ResponseReturnValue:
     return _answer(503, *DATABASE_AWAY, reference)
 
 
+def _token_unreadable(error: SealBroken) -> ResponseReturnValue:
+    log.error("page needs what no key opens", endpoint=request.endpoint, error=str(error))
+    code = "token_unreadable"
+    text = f"{cause_sentence(code, {})} {fix_sentence(code, {})} {TOKEN_AGAIN}"
+    return _answer(503, cause_title(code), text, None)
+
+
 def _rights_unknown(_error: RightsUnknown) -> ResponseReturnValue:
     return _answer(503, *RIGHTS_UNKNOWN, None)
 
@@ -140,5 +151,6 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(InternalServerError, _server_error)
     app.register_error_handler(RemoteError, _remote_error)
     app.register_error_handler(RightsUnknown, _rights_unknown)
+    app.register_error_handler(SealBroken, _token_unreadable)
     for away in (DatabaseAway, *AWAY):
         app.register_error_handler(away, _database_away)
