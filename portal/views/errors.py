@@ -8,6 +8,7 @@ import structlog
 from flask import Flask, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
+from sqlalchemy import inspect
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.core import core
@@ -114,7 +115,21 @@ def _who() -> int | None:
     return admin.id if admin is not None else None
 
 
+def _let_go_of_the_database() -> None:
+    """Take back what the request began, so that the page about its error asks the database nothing.
+
+    Rows that a session still holds are read anew after that. Every page names who is signed in: it
+    shows them as they were read, and nobody where a failed write has let go of them already.
+    """
+    db.session.expunge_all()
+    db.session.rollback()
+    admin = g.get("admin")
+    if admin is not None and inspect(admin).expired:
+        g.admin = None
+
+
 def _server_error(error: InternalServerError) -> ResponseReturnValue:
+    _let_go_of_the_database()
     # Flask has logged the error itself; this line ties it to what the person was told.
     reference = secrets.token_hex(4)
     core().counters.add("portal_faults", "page")
@@ -129,7 +144,7 @@ def _remote_error(error: RemoteError) -> ResponseReturnValue:
 
 
 def _database_away(error: Exception) -> ResponseReturnValue:
-    db.session.rollback()
+    _let_go_of_the_database()
     reference = secrets.token_hex(4)
     log.error("page needs the database", reference=reference, error=type(error).__name__)
     return _answer(503, *DATABASE_AWAY, reference)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
+from portal.database import db
 from portal.errors import TemporaryError
+from portal.models import Space, SpaceAdmin, State
 from portal.services import log as log_service
-from tests.web.conftest import Cast
+from portal.services import skips
+from tests.web.conftest import Cast, csrf_of
 
 
 def test_unknown_page_is_said_in_words(client: FlaskClient) -> None:
@@ -76,6 +82,77 @@ def test_remote_side_that_is_away_is_503_in_words(
     answer = owner.get("/spaces/alpha/log")
     assert answer.status_code == 503
     assert "Keine Rechnung geht verloren" in answer.text
+
+
+class Database:
+    """The portal's database, which can be taken away in the middle of a request."""
+
+    def __init__(self, app: Flask) -> None:
+        self.is_away = False
+        with app.app_context():
+            event.listen(db.engine, "before_cursor_execute", self._answer)
+
+    def _answer(self, *_: object) -> None:
+        if self.is_away:
+            raise OperationalError(None, None, Exception("gone"))
+
+
+@pytest.fixture
+def database(app: Flask) -> Database:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    return Database(app)
+
+
+def test_a_database_that_goes_away_in_the_middle_is_503_in_words(
+    database: Database, owner: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_page = log_service.log_page
+
+    def lose_the_database(*given: Any, **named: Any) -> Any:
+        database.is_away = True
+        return log_page(*given, **named)
+
+    monkeypatch.setattr(log_service, "log_page", lose_the_database)
+    answer = owner.get("/spaces/alpha/log")
+    assert answer.status_code == 503
+    assert "Unsere Datenbank antwortet gerade nicht" in answer.text
+    assert "owner@example.org" in answer.text
+
+
+def test_a_database_that_goes_away_while_it_is_written_loses_nothing_that_was_typed(
+    database: Database,
+    owner: FlaskClient,
+    cast: Cast,
+    add_invoice: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lose_the_database(space: Space, *_: object, **__: object) -> None:
+        database.is_away = True
+        space.name = "Anders"
+        db.session.commit()
+
+    add_invoice(cast.alpha, State.FAILED, cobot_invoice_id="i-1", cause_code="code_empty")
+    monkeypatch.setattr(skips, "skip", lose_the_database)
+    data = {"reason": "Von Hand gebucht", "csrf_token": csrf_of(owner, "/spaces/alpha/disconnect")}
+    path, from_us = "/spaces/alpha/invoices/i-1/skip", {"Sec-Fetch-Site": "same-origin"}
+    answer = owner.post(path, data=data, headers=from_us)
+    assert answer.status_code == 503
+    assert "Unsere Datenbank antwortet gerade nicht" in answer.text
+    assert 'name="reason" value="Von Hand gebucht"' in answer.text
+
+
+def test_a_row_that_cannot_be_written_is_a_fault_of_ours_in_words(
+    app: Flask, owner: FlaskClient, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_twice(*_: object) -> None:
+        db.session.add(SpaceAdmin(space_id=cast.alpha, admin_id=cast.owner))
+        db.session.commit()
+
+    monkeypatch.setattr(log_service, "log_page", write_twice)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = owner.get("/spaces/alpha/log")
+    assert answer.status_code == 500
+    assert "Bei uns ist etwas schiefgegangen" in answer.text
 
 
 def test_form_larger_than_64_kb_is_refused(owner: FlaskClient) -> None:
