@@ -61,7 +61,7 @@ def test_preview_counts_what_would_happen(
     add_invoice(cast.alpha, State.FAILED, cause_code="tax_rule_needed")
     add_invoice(cast.alpha, State.FAILED, cause_code="correction_choice_needed")
     add_invoice(cast.alpha, State.SENDING)
-    add_invoice(cast.alpha, State.SKIPPED, cause_code="not_of_this_space")
+    add_invoice(cast.alpha, State.SKIPPED, cause_code="dismissed")
     add_invoice(cast.beta, State.FAILED)
     page = owner.get(choose(all="1")).text
     assert effects(page) == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from portal.views.protection import limiter
 from tests.web.conftest import TOKEN, Cast, csrf_of
 
 PAGE = "/spaces/alpha/sevdesk"
+INVOICES = re.compile("http://127.0.0.1:9/cobot-api/spaces/[^/]+/invoices")
 SEVDESK = "http://127.0.0.1:9/sevdesk/api/v1"
 FRAGMENT = {"HX-Request": "true"}
 
@@ -144,6 +146,7 @@ def test_settings_are_saved_while_sevdesk_is_away_and_tested_later(
     responses.get(version, status=503)
     responses.get("http://127.0.0.1:9/cobot-space/alpha/api/subscriptions", json=[])
     responses.post("http://127.0.0.1:9/cobot-space/alpha/api/subscriptions", status=503)
+    responses.get(INVOICES, json={"data": [], "meta": {"currentPage": 1, "totalPages": 1}})
     with app.app_context():
         space = db.session.get_one(Space, cast.alpha)
         vault.put(space, "cobot_token", "cobot-token")
@@ -185,6 +188,7 @@ def test_token_that_turns_out_wrong_later_pauses_the_space_for_that(app: Flask, 
     responses.get(version, status=503)
     responses.get("http://127.0.0.1:9/cobot-space/alpha/api/subscriptions", json=[])
     responses.post("http://127.0.0.1:9/cobot-space/alpha/api/subscriptions", status=503)
+    responses.get(INVOICES, json={"data": [], "meta": {"currentPage": 1, "totalPages": 1}})
     responses.post("http://127.0.0.1:9/cobot-space/alpha/api/activities", json={})
     with app.app_context():
         space = db.session.get_one(Space, cast.alpha)
