@@ -111,6 +111,7 @@ def _log(planted: Planted) -> Iterator[Screen]:
     yield Screen("log, to do", f"{log}?state=failed")
     yield Screen("log, filters open", f"{log}?cause=account_missing&from=2026-01-01")
     yield Screen("log, nothing fits", f"{log}?q=qqq")
+    yield Screen("log, no such amount", f"{log}?amount_from=viel&from=bald", status=422)
     yield Screen("log, paused by hand", log, then=_pause)
     yield Screen("log, empty", f"{planted.empty.path}/log")
     yield Screen("log, token refused", f"{planted.refused.path}/log")
