@@ -1,4 +1,4 @@
-"""How long the web server waits for a request: for seconds, and no longer.
+"""How long the web server waits for the other side: for seconds, and no longer.
 
 Gunicorn's threads wait for the rest of a request for ever, and its `timeout` does not count there:
 as many silent connections as there are threads would keep everybody out, Cobot's hooks included.
@@ -9,12 +9,17 @@ from __future__ import annotations
 import errno
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
 ARRIVES_WITHIN_SECONDS = 10.0
 """A thread waits for line, headers and body of a request so long in all, however they drip in."""
+
+TAKEN_WITHIN_SECONDS = 20.0
+"""A thread waits so long until the other side takes a piece of an answer."""
 
 
 class ArrivingSocket(socket.socket):
@@ -34,15 +39,35 @@ class ArrivingSocket(socket.socket):
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return what arrives. Raises ConnectionResetError when it has not within the patience."""
-        before, began = self.gettimeout(), time.monotonic()
-        self.settimeout(self.patience if before is None else min(before, self.patience))
+        began = time.monotonic()
         try:
-            return super().recv(size, flags)
+            with self._waiting(self.patience):
+                return super().recv(size, flags)
+        finally:
+            self.patience = max(0.0, self.patience - (time.monotonic() - began))
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of it. Raises ConnectionResetError when the other side does not take it: whoever
+        asks and never reads would keep a thread as well."""
+        with self._waiting(TAKEN_WITHIN_SECONDS):
+            super().sendall(data, flags)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file, as `sendall`; return how many bytes."""
+        with self._waiting(TAKEN_WITHIN_SECONDS):
+            return super().sendfile(file, offset, count)
+
+    @contextmanager
+    def _waiting(self, seconds: float) -> Iterator[None]:
+        """Wait so long at the most in this block; then the other side has left."""
+        before = self.gettimeout()
+        self.settimeout(seconds if before is None else min(before, seconds))
+        try:
+            yield
         except (TimeoutError, BlockingIOError) as err:
-            raise ConnectionResetError(errno.ECONNRESET, "did not arrive in time") from err
+            raise ConnectionResetError(errno.ECONNRESET, "took too long") from err
         finally:
             self.settimeout(before)
-            self.patience = max(0.0, self.patience - (time.monotonic() - began))
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]

@@ -20,6 +20,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import Amount, Base, Id, Moment, utcnow
 
+LISTED = "found_in_list"
+"""What Cobot told of an invoice by its list, and by no event."""
+
 
 class State(StrEnum):
     """What people see."""
@@ -186,7 +189,8 @@ class InvoiceSync(Base):
     """The failure that the message on the Cobot invoice told; None when none is open."""
     tell_attempts: Mapped[int] = mapped_column(default=0)
     changed_in_cobot: Mapped[str | None] = mapped_column(String(50))
-    """The event by which Cobot told of a change after booking; a mark in the log."""
+    """The event by which Cobot told of a change after booking, a mark in the log; LISTED where it
+    was taken up again since it stands in the list."""
 
     announced_at: Mapped[datetime] = mapped_column(Moment, default=utcnow)
     request_id: Mapped[str | None] = mapped_column(String(64))

@@ -14,6 +14,7 @@ from portal.crypto import SealBroken
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, Forbidden, RemoteError
 from portal.models import InvoiceSync, MemberSync, Space, State
+from portal.models.invoice import LISTED
 from portal.services import (
     budgets,
     clients,
@@ -96,7 +97,7 @@ def catch_up(space_id: int) -> int:
             # spaces of one owner share it.
             key = f"cobot|{space.cobot_user_id}|{budgets.MEMBER_LIST}"
             budgets.need(key, budgets.cobot_limit(budgets.MEMBER_LIST), 1)
-        _if_allowed(space, lambda: subscriptions.renew(space))
+        subscriptions.renew(space)
         remotes = clients.remotes_of(space)
         db.session.commit()
         added = _compare(space, remotes, today)
@@ -183,10 +184,10 @@ def _take_up(space: Space, cobot_ids: list[str]) -> int:
     missing = [one for one in cobot_ids if one not in known]
     for cobot_id in missing:
         invoice = record.add_invoice(space.id, cobot_id, announced_at=utcnow())
-        record.note(space.id, "announced", "done", invoice=invoice, event="found_in_list")
+        record.note(space.id, "announced", "done", invoice=invoice, event=LISTED)
     back = [row for row in known.values() if _was_not_shown(row)]
     for row in back:
-        row.changed_in_cobot = None  # it was not deleted
+        row.changed_in_cobot = LISTED
         retry.make_due(row, record.PORTAL)
     count = len(missing) + len(back)
     if count:
@@ -218,7 +219,7 @@ def _add_missed_members(space: Space, remotes: Remotes) -> int:
             continue
         member = record.add_member(space.id, one.id, announced_at=utcnow())
         if member is not None:
-            record.note(space.id, "announced", "done", member=member, event="found_in_list")
+            record.note(space.id, "announced", "done", member=member, event=LISTED)
             added += 1
     if added:
         space.wake_at = utcnow()

@@ -18,15 +18,14 @@ from portal.services import charts, contact_book, record
 from portal.services.edges import Edge
 from portal.services.rows import note_row
 from portal.services.work import Work
+from portal.sync import contacts
 from portal.sync.causes import Cause
 from portal.sync.contacts import (
     ContactFound,
     MemberLink,
-    MemberNumbers,
     NoContact,
     choose_contact,
     contact_of_invoice,
-    needs_name,
 )
 
 LINKS = table_of(DebtorLink)
@@ -136,12 +135,11 @@ def link_of(member: MemberSync | Member | None) -> MemberLink | None:
     return MemberLink(member.contact_id, member.number_written, member.number_before)
 
 
-def numbers_of(member: MemberSync | Member | None) -> MemberNumbers | None:
-    """Return the numbers of a member without contact as the rules take them, else None."""
+def needs_name(invoice: Invoice, member: MemberSync | Member | None) -> bool:
+    """Say whether the number alone does not show whose contact it is: the member has none yet."""
     if member is None or member.contact_id is not None:
-        return None
-    is_read = member.number_before is not None or member.state not in IN_WORK
-    return MemberNumbers(member.number_before, member.number_written, is_read=is_read)
+        return False
+    return contacts.needs_name(invoice, member.number_before)
 
 
 def must_wait(row: InvoiceSync, member: Member | None) -> bool:
@@ -170,8 +168,7 @@ def contact_of(
         return known, None
     number = (invoice.customer_number or "").strip()
     found = contact_book.find(work, row, number) if number else ()
-    is_by_name = needs_name(invoice, numbers_of(who.member))
-    chosen = choose_contact(invoice, found, needs_name=is_by_name)
+    chosen = choose_contact(invoice, found, needs_name=needs_name(invoice, who.member))
     if isinstance(chosen, ContactFound):
         return chosen.contact_id, None
     assert isinstance(chosen, NoContact)

@@ -46,6 +46,9 @@ class Edge(StrEnum):
 BEFORE_A_WRITE = {Edge.SENDING, Edge.CONTACT_SENDING}
 """What is committed here cannot be undone by anybody: a receipt or a contact is made next."""
 
+OF_ONE_SEVDESK = {Edge.CONTACT_LINKED, Edge.CONTACT_MADE}
+"""What is committed here names a contact: it holds for the sevdesk that was asked alone."""
+
 LAST_OF_A_ROW = {Edge.TAGGED}
 """Mostly nothing follows these for the same row: what is due next is asked in the same
 transaction."""

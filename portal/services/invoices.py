@@ -15,6 +15,7 @@ from portal.core import core
 from portal.database import AWAY, db, utcnow
 from portal.errors import Forbidden, NotFound, RemoteError
 from portal.models import InvoiceSync, State
+from portal.models.invoice import LISTED
 from portal.services import (
     activities,
     bodies,
@@ -29,7 +30,7 @@ from portal.services.debtors import Known
 from portal.services.edges import Edge
 from portal.services.locks import LockLost
 from portal.services.planning import Planned
-from portal.services.rows import note_row, skip
+from portal.services.rows import fail, note_row, skip
 from portal.services.settling import settle
 from portal.services.work import Parked, Work
 from portal.sync.causes import Cause
@@ -145,8 +146,7 @@ def _read(work: Work, row: InvoiceSync) -> Invoice | None:
         # Either the right to read invoices is gone, or this one belongs to somebody else.
         today = utcnow().date()
         work.remotes.cobot.invoices(work.space.cobot_id, today, today)
-        skip(row, Cause("not_of_this_space"))
-        work.commit(Edge.SKIPPED)
+        _end(work, row, Cause("not_of_this_space"))
         return None
     if invoice.space_id is not None and invoice.space_id != work.space.cobot_id:
         # Only the id came from the hook: nothing of a foreign invoice may be kept or shown.
@@ -169,6 +169,18 @@ def _not_there(work: Work, row: InvoiceSync, error: NotFound) -> None:
         record.touch(row)
         note_row(row, "fetched", "later", error=error, next_try_at=row.next_try_at)
         row.attempts += 1
+        work.commit(Edge.SKIPPED)
     else:
-        skip(row, Cause("invoice_deleted"))
-    work.commit(Edge.SKIPPED)
+        _end(work, row, Cause("invoice_deleted"))
+
+
+def _end(work: Work, row: InvoiceSync, cause: Cause) -> None:
+    """Leave out an invoice that Cobot does not show; one that stands in its list all the same is a
+    person's matter."""
+    if row.changed_in_cobot != LISTED:
+        skip(row, cause)
+        work.commit(Edge.SKIPPED)
+        return
+    fail(row, Cause("invoice_unreadable"), step="fetched")
+    work.commit(Edge.FAILED)
+    activities.tell(work, row)

@@ -49,6 +49,12 @@ def belong_to(space: Space, client_id: str) -> None:
     linked = db.session.execute(
         update(MemberSync).where(of_space, MemberSync.contact_id.is_not(None)).values(UNLINKED)
     )
+    # Here the number that the other sevdesk gave is as good as one that Cobot gave.
+    db.session.execute(
+        update(MemberSync)
+        .where(of_space, MemberSync.number_written.is_not(None))
+        .values(number_before=MemberSync.number_written, number_written=None)
+    )
     db.session.execute(
         update(MemberSync)
         .where(of_space, MemberSync.state.in_((State.SENDING, State.UNKNOWN)))

@@ -94,9 +94,11 @@ def make_anew(space: Space, cobot_invoice_id: str, *, actor: str) -> Anew:
         db.session.rollback()
         return Anew.NOTHING
     voucher_id = str(row.cause_params["id"])
+    # In another sevdesk client there is nothing to look for.
+    is_here = row.sevdesk_client == space.sevdesk_client
     sevdesk = clients.sevdesk_of(space, patience.of_a_person(PATIENCE_SECONDS))
     db.session.commit()
-    voucher = sevdesk.voucher(voucher_id)
+    voucher = sevdesk.voucher(voucher_id) if is_here else None
     row = _lost(space, cobot_invoice_id)
     if row is None or row.cause_params["id"] != voucher_id:
         db.session.rollback()  # somebody else pressed meanwhile
@@ -122,7 +124,6 @@ def _lost(space: Space, cobot_invoice_id: str) -> InvoiceSync | None:
             InvoiceSync.cobot_invoice_id == cobot_invoice_id,
             InvoiceSync.state == State.FAILED,
             InvoiceSync.cause_code == GONE,
-            InvoiceSync.sevdesk_client == space.sevdesk_client,
         )
         .with_for_update()
         .execution_options(populate_existing=True)

@@ -87,7 +87,7 @@ def write_back(work: Work, row: MemberSync, membership: Membership) -> bool:
             work.commit(Edge.FAILED)
             return False
     row.number_written = number
-    note_row(row, "number_written", "done", number=number, before=row.number_before)
+    note_row(row, "number_written", "done", number=number, before=row.number_before or None)
     work.commit(Edge.NUMBER_WRITTEN)
     return True
 

@@ -112,7 +112,7 @@ def _read(work: Work, row: MemberSync) -> ParkedMember | None:
         membership.address.company or membership.name,
     )
     if row.contact_id is None:
-        row.number_before = membership.customer_number
+        row.number_before = membership.customer_number or ""  # read, and there was none
     work.commit(Edge.MEMBER_READ)
     parked = ParkedMember(membership, time.monotonic())
     core().parked[key] = parked

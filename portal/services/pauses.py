@@ -23,7 +23,7 @@ from portal.errors import (
     TokenRefused,
 )
 from portal.models import Space
-from portal.services import clients, linked_contacts, record
+from portal.services import clients, linked_contacts, record, subscriptions
 from portal.services.sentences import cause_sentence, fix_sentence, language_of
 from portal.services.tokens import SettingsRefused, find_cost_centre, probe_token
 from portal.sevdesk.client import SevdeskClient
@@ -45,6 +45,8 @@ REFUSALS_IN_A_ROW = 5
 REFUSED_FOR = timedelta(minutes=30)
 MESSAGE_LENGTH = 300
 EVERY_INVOICE = {
+    "GET /api/subscriptions",
+    "POST /api/subscriptions",
     "GET /spaces/{spaceId}/invoices",
     "GET /invoices/{id}",
     "GET /ReceiptGuidance/forRevenue",
@@ -52,7 +54,7 @@ EVERY_INVOICE = {
     "POST /Voucher/Factory/uploadTempFile",
     "POST /Voucher/Factory/saveVoucher",
 }
-"""The calls that every invoice needs."""
+"""The calls that every invoice needs, from its announcement on."""
 TOLD_IN_COBOT = {"token_invalid", "sevdesk_plan"}
 
 
@@ -122,9 +124,13 @@ def _tell(space: Space, code: str) -> None:
 
 def wait_for_test_if_needed(space: Space) -> None:
     """Stop work until what was saved while sevdesk was away could be tested. The caller commits."""
-    is_unknown = space.cost_centre_number is not None and space.cost_centre_id is None
-    if space.sevdesk_client is None or is_unknown:
+    if _is_untested(space):
         wait_for_test(space)
+
+
+def _is_untested(space: Space) -> bool:
+    is_unknown = space.cost_centre_number is not None and space.cost_centre_id is None
+    return space.sevdesk_client is None or is_unknown
 
 
 def wait_for_test(space: Space) -> None:
@@ -231,11 +237,16 @@ def _probe(space: Space) -> None:
     """
     today = utcnow().date()
     remotes = clients.remotes_of(space)
+    is_untested = space.pause_code == UNTESTED or _is_untested(space)
+    code = space.pause_code
     db.session.commit()
     remotes.cobot.invoices(space.cobot_id, today, today)
-    if space.pause_code == UNTESTED:
+    if code == "cobot_forbidden":
+        subscriptions.renew(space)
+    if is_untested:
+        # Whatever the first test said: nothing goes live that was never tested.
         _test(space)
-    elif space.pause_code == "sevdesk_plan":
+    elif code == "sevdesk_plan":
         remotes.sevdesk.revenue_accounts()
     else:
         remotes.sevdesk.system_version()
@@ -269,7 +280,11 @@ def _test(space: Space) -> None:
     core().parked[key] = (begun_at, answers)
     sevdesk: Any = _Remembering(clients.sevdesk_of(space), answers)
     db.session.commit()
-    facts = probe_token(sevdesk)
+    try:
+        facts = probe_token(sevdesk)
+    except SettingsRefused:
+        core().parked.pop(key)  # the next test asks anew
+        raise
     try:
         cost_centre_id = find_cost_centre(sevdesk, space.cost_centre_number)
     except SettingsRefused:

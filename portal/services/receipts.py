@@ -245,10 +245,10 @@ def _take_over(
 ) -> None:
     space_row.write_late(row.space_id)
     row.fingerprint = plan.fingerprint()
-    row.sevdesk_client = work.space.sevdesk_client
     row.sent_credit_debit = plan.credit_debit
     facts: dict[str, Any] = {"voucher": voucher.id, "gross": str(voucher.sum_gross)}
     if was_there:
+        row.sevdesk_client = work.space.sevdesk_client
         # The plan's own gross is what it would have booked; here counts what stands in sevdesk.
         facts = {**plan.facts(), **facts, "was_there": True}
     note_row(row, "found" if was_there else "saved", "done", **facts)
@@ -276,6 +276,8 @@ def finish(work: Work, row: InvoiceSync, *, no_contact: Cause | None = None) -> 
     if row.sevdesk_client != work.space.sevdesk_client:
         leave_untagged(row, step="tagged")
         work.commit(Edge.TAGGED)
+        if row.told_cause is not None:
+            activities.tell_repaired(work, row)
         return
     if not row.has_import_tag:
         work.wait_to_write()

@@ -25,7 +25,7 @@ from portal.services.task_looks import Look
 from portal.sevdesk.records import Voucher
 from portal.sync.accounts import AccountIndex
 from portal.sync.causes import Cause
-from portal.sync.contacts import NoContact, choose_contact, contact_of_invoice, needs_name
+from portal.sync.contacts import NoContact, choose_contact, contact_of_invoice
 from portal.sync.plans import NotBookable, Skip, VoucherPlan
 from portal.sync.vouchers import plan_voucher, supplier_name
 from portal.tenancy import all_spaces
@@ -203,8 +203,7 @@ def _contact(context: Context, invoice: Invoice) -> tuple[str | None, Cause | No
     if member is not None and member.contact_id is None and member.next_try_at is not None:
         return None, None  # its contact is about to be made, and the invoice will wait for it
     found = context.book.find(invoice.customer_number)
-    is_by_name = needs_name(invoice, debtors.numbers_of(member))
-    chosen = choose_contact(invoice, found, needs_name=is_by_name)
+    chosen = choose_contact(invoice, found, needs_name=debtors.needs_name(invoice, member))
     if isinstance(chosen, NoContact):
         return None, chosen.cause
     return chosen.contact_id, None

@@ -48,10 +48,11 @@ def retry_invoice(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
     return True
 
 
-def create_anyway(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
+def create_anyway(space: Space, cobot_invoice_id: str, *, beside: str, actor: str) -> bool:
     """Book although sevdesk has receipts of this number with other figures: a person's choice.
 
-    Return False where that is not the question.
+    `beside` are the receipts that they read of, as the cause names them. Return False where that is
+    not the question, or is another one by now.
     """
     invoice = db.session.scalar(
         select(InvoiceSync).where(
@@ -61,11 +62,12 @@ def create_anyway(space: Space, cobot_invoice_id: str, *, actor: str) -> bool:
             InvoiceSync.cause_code == "number_taken",
         )
     )
-    if invoice is None or space.connected_at is None:
+    is_asked = invoice is not None and invoice.cause_params.get("id") == beside
+    if invoice is None or not is_asked or space.connected_at is None:
         db.session.rollback()
         return False
-    seen = str(invoice.cause_params.get("id", "")).split(looks.BETWEEN_IDS)
-    invoice.beside_voucher_ids = sorted({*invoice.beside_voucher_ids, *seen} - {""})
+    seen = beside.split(looks.BETWEEN_IDS)
+    invoice.beside_voucher_ids = sorted({*invoice.beside_voucher_ids, *seen})
     record.note(space.id, "create_anyway", "done", invoice=invoice, actor=actor)
     db.session.commit()
     return retry_invoice(space, cobot_invoice_id, actor=actor)

@@ -18,7 +18,7 @@ from portal.models import InvoiceSync, MemberSync, Space
 from portal.services import budgets, calls, last_writes, patience, pauses, space_row
 from portal.services.clients import Remotes
 from portal.services.due import Due, due_in
-from portal.services.edges import BEFORE_A_WRITE, LAST_OF_A_ROW, Edge
+from portal.services.edges import BEFORE_A_WRITE, LAST_OF_A_ROW, OF_ONE_SEVDESK, Edge
 from portal.services.locks import Lock
 from portal.services.patience import Patience, patiently
 from portal.sync.causes import Cause
@@ -134,7 +134,7 @@ class Work:
 
         `edge` names the place; it is logged, and the tests of faults stop a worker there.
         """
-        if edge in BEFORE_A_WRITE:
+        if edge in BEFORE_A_WRITE | OF_ONE_SEVDESK:
             last_writes.write_all()  # with it the space's row is held
             self._leave_if_disconnected()
         self.lock.confirm()

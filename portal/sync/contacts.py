@@ -22,7 +22,6 @@ __all__ = [
     "ContactFound",
     "CreateContact",
     "MemberLink",
-    "MemberNumbers",
     "NoContact",
     "address_draft",
     "choose_contact",
@@ -47,19 +46,6 @@ class MemberLink:
     contact_id: str
     number_written: str | None = None
     number_before: str | None = None
-
-
-@dataclass(frozen=True)
-class MemberNumbers:
-    """The customer numbers of a member who has no contact: what Cobot had, and what we wrote.
-
-    `is_read`: the first is known; until then a member without a number is not told from one whose
-    number nobody read.
-    """
-
-    before: str | None
-    written: str | None
-    is_read: bool
 
 
 @dataclass(frozen=True)
@@ -106,17 +92,15 @@ def contact_of_invoice(
     return (member.contact_id or None) if _number(invoice.customer_number) in ours else None
 
 
-def needs_name(invoice: Invoice, member: MemberNumbers | None) -> bool:
-    """Say whether the contact with the invoice's number must have the name on it as well.
+def needs_name(invoice: Invoice, number_before: str | None) -> bool:
+    """Say whether the contact with the invoice's number must have the name on it as well, where who
+    pays is to become a contact and is none yet.
 
-    `member` is who pays, where they are to become a contact and are none yet: the number is still
-    the one that Cobot gave. Cobot and sevdesk both count upwards, so in sevdesk it is likely a
-    stranger's. A number that a person set since counts by itself.
+    `number_before` is the one that Cobot gave them; None: nobody knows it. Cobot and sevdesk both
+    count upwards, so in sevdesk it is likely a stranger's. A number that a person set since, or
+    that sevdesk gave, counts by itself.
     """
-    if member is None:
-        return False
-    given = {_number(member.before), _number(member.written)} - {""}
-    return _number(invoice.customer_number) in given or (not given and not member.is_read)
+    return number_before is None or _number(invoice.customer_number) == _number(number_before)
 
 
 def choose_contact(

@@ -317,6 +317,13 @@ _ENTRIES = (
         "automatic",
     ),
     Entry(
+        "invoice_unreadable",
+        N_("Cobot lists this invoice, but does not show it to us. Nothing was booked."),
+        N_("Look whether you can open it in Cobot, then retry."),
+        "after_fix",
+        "cobot_invoice",
+    ),
+    Entry(
         "pdf_missing",
         N_("Cobot does not have the PDF yet. Next attempt %(time)s."),
         None,

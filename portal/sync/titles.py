@@ -34,6 +34,7 @@ TITLES: Mapping[str, str] = {
     "upstream_down": N_("sevdesk is unavailable"),
     "cobot_unreachable": N_("Cobot is unavailable"),
     "invoice_not_shown": N_("Cobot does not show the invoice"),
+    "invoice_unreadable": N_("Cobot lists the invoice without showing it"),
     "pdf_missing": N_("PDF not there yet"),
     "member_pending": N_("Waits for the member's contact"),
     "bad_answer": N_("Answer cannot be read"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -99,7 +100,8 @@ def retry(subdomain: str, invoice_id: str) -> ResponseReturnValue:
 @bp.post("/create-anyway")
 def create_anyway(subdomain: str, invoice_id: str) -> ResponseReturnValue:
     """Book although sevdesk has a receipt of this number: only a person may decide that."""
-    return _again(invoice_id, retry_service.create_anyway)
+    beside = request.form.get("beside", "")
+    return _again(invoice_id, partial(retry_service.create_anyway, beside=beside))
 
 
 def _again(invoice_id: str, act: Callable[..., bool]) -> ResponseReturnValue:

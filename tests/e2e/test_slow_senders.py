@@ -12,7 +12,7 @@ import time
 import pytest
 import requests
 
-from portal.arrival import ARRIVES_WITHIN_SECONDS
+from portal.arrival import ARRIVES_WITHIN_SECONDS, TAKEN_WITHIN_SECONDS
 from tests.e2e.test_hook_burst import SECRET, Web, web  # noqa: F401 a fixture
 
 HEAD = "Host: portal.example\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -107,6 +107,29 @@ def test_connections_that_fall_silent_hold_the_portal_for_seconds_only(
         "a header, sign by sign": "",
         "a form, sign by sign": refused,
     }
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+def test_connections_that_read_no_answer_hold_the_portal_for_seconds_only(
+    web: Web,  # noqa: F811 the fixture
+) -> None:
+    asked = b"GET /static/vendor/htmx.org@2.0.11/htmx.min.js HTTP/1.1\r\nHost: portal.example\r\n\r\n" * 200
+    deaf = []
+    for _ in range(10):
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", web.port))
+        connection.sendall(asked)
+        deaf.append(connection)
+    time.sleep(10)
+    health = f"http://127.0.0.1:{web.port}/healthz"
+    with pytest.raises(requests.Timeout):
+        requests.get(health, timeout=SPARE_SECONDS)
+    alive = requests.get(health, timeout=2 * TAKEN_WITHIN_SECONDS + SPARE_SECONDS)
+    for connection in deaf:
+        connection.close()
+    assert alive.ok
 
 
 def test_connections_that_are_not_hung_up_hold_nobody_up(

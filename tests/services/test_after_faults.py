@@ -209,11 +209,14 @@ def test_an_invoice_is_booked_beside_all_the_receipts_that_a_person_saw(
     row = row_of(made)
     assert row.cause_code == "number_taken"
     assert sorted(row.cause_params["id"].split(", ")) == sorted(strangers)
+    seen = row.cause_params["id"]
     strangers.append(foreign_receipt(remote, "R-7"))
-    assert retry.create_anyway(alpha, id_of(made), actor="admin:owner")
+    assert retry.create_anyway(alpha, id_of(made), beside=seen, actor="admin:owner")
     work(alpha)
-    assert row_of(made).cause_params["id"] == strangers[-1]  # nobody saw this one yet
-    assert retry.create_anyway(alpha, id_of(made), actor="admin:owner")
+    now = row_of(made).cause_params["id"]
+    assert now == strangers[-1]  # nobody saw this one yet
+    assert not retry.create_anyway(alpha, id_of(made), beside=seen, actor="admin:second")
+    assert retry.create_anyway(alpha, id_of(made), beside=now, actor="admin:owner")
     work(alpha)
     row = row_of(made)
     assert (row.state, row.sevdesk_voucher_id in strangers) == (State.SYNCED, False)

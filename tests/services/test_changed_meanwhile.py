@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from portal.database import db, utcnow
 from portal.models import InvoiceSync, Space, State
-from portal.services import clients, connection, contact_search, heal, retry
+from portal.services import clients, connection, contact_search, heal, lost_receipts, retry
 from portal.services.connection import SevdeskSettings
 from tests.services.conftest import (
     BETA_TOKEN,
@@ -155,3 +155,33 @@ def test_a_receipt_of_another_sevdesk_is_not_tagged_here(remote: Remote, alpha: 
     row = row_of(made)
     assert (row.state, row.cause_code) == (State.SYNCED, "tag_missing")
     assert not any("/Tag" in call for call in remote.calls(before))
+
+
+def test_the_repair_of_one_that_moved_before_its_tag_is_told(remote: Remote, alpha: Space) -> None:
+    made = sync(remote, alpha, debitor=XYZ, items=[line(code="Neu")])
+    assert row_of(made).told_cause is not None
+    remote.control(
+        "POST",
+        f"/sevdesk/{TOKEN}/accounts",
+        {"number": "4500", "name": "Neu", "types": ["REVENUE"], "rules": {"1": [0, 7, 19]}},
+    )
+    remote.fault("sevdesk", "status:503", path="/Tag/*", times=0)
+    assert retry.retry_invoice(alpha, id_of(made), actor="admin:owner")
+    work(alpha)
+    assert row_of(made).sevdesk_voucher_id is not None
+    remote.control("DELETE", "/faults")
+    move_to_beta(alpha)
+    let_go_on(alpha)
+    assert row_of(made).told_cause is None
+    assert len(remote.space()["activities"]) == 2
+
+
+def test_a_receipt_that_was_deleted_there_can_be_made_here(remote: Remote, alpha: Space) -> None:
+    made = sync(remote, alpha, debitor=XYZ)
+    remote.control("DELETE", f"/sevdesk/{TOKEN}/vouchers/{row_of(made).sevdesk_voucher_id}")
+    contact_search.look_again(alpha, row_of(made), actor="admin:owner")
+    move_to_beta(alpha)
+    assert lost_receipts.make_anew(alpha, id_of(made), actor="admin:owner") == "begun"
+    work(alpha)
+    assert row_of(made).sevdesk_client == "72"
+    assert len(remote.sevdesk(BETA_TOKEN)["vouchers"]) == 1

@@ -17,6 +17,7 @@ from tests.services.conftest import (
     id_of,
     line,
     row_of,
+    steps_of,
     sync,
     work,
 )
@@ -176,3 +177,27 @@ def test_one_of_another_space_stays_out_however_often_it_is_asked_for(
     row = row_of(theirs)
     assert (row.space_id, row.state, row.number) == (alpha.id, State.SKIPPED, None)
     assert core().config.retry_first_seconds == 600
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_one_that_is_listed_and_never_shown_is_left_to_a_person_once(
+    remote: Remote, alpha: Space, status: int
+) -> None:
+    not_shown(remote, status, times=0)
+    made = sync(remote, alpha, debitor=XYZ)
+    for _ in range(3):
+        catchup.catch_up(alpha.id)
+        work(alpha)
+        db.session.execute(update(InvoiceSync).values(failing_since=utcnow().replace(year=2020)))
+        db.session.commit()
+        let_go_on(alpha)
+    row = row_of(made)
+    if status == 404:
+        # Not shown for long, so it counted as deleted; then it stood in the list.
+        assert "skipped done" in steps_of(made)
+    assert (row.state, row.cause_code) == (State.FAILED, "invoice_unreadable")
+    assert len(remote.space()["activities"]) == 1
+    remote.control("DELETE", "/faults")
+    assert retry.retry_invoice(alpha, id_of(made), actor="admin:owner")
+    work(alpha)
+    assert row_of(made).state == State.SYNCED

@@ -9,12 +9,15 @@ from portal.database import db, utcnow
 from portal.models import DebtorLink, HistoryLine, MemberSync, Space, State
 from portal.services import connection, contact_search, member_import, tasks
 from portal.services.connection import SevdeskSettings
+from portal.sevdesk.client import SevdeskClient
+from portal.tenancy import in_space
 from tests.services.conftest import (
     BETA_TOKEN,
     TOKEN,
     Remote,
     admin_named,
     announce,
+    elsewhere,
     member_row,
     row_of,
     sync,
@@ -134,3 +137,49 @@ def test_a_contact_that_is_made_again_has_address_and_email(remote: Remote, link
     remote.control("DELETE", f"/sevdesk/{TOKEN}/contacts/{contact_id}")
     sync(remote, linked, debitor=NEW)
     assert not any(getattr(member_row("mem-new"), name) for name in CONTACT_FIELDS)
+
+
+def move_during(monkeypatch: pytest.MonkeyPatch, space: Space, question: str) -> None:
+    """Let a person enter the other token right after this question was answered."""
+    asked, space_id = getattr(SevdeskClient, question), space.id
+
+    def save() -> None:
+        with in_space(space_id):
+            move(db.session.get_one(Space, space_id), BETA_TOKEN)
+
+    def ask(self: SevdeskClient, *words: object) -> object:
+        answer = asked(self, *words)
+        monkeypatch.setattr(SevdeskClient, question, asked)
+        db.session.commit()
+        elsewhere(save)
+        return answer
+
+    monkeypatch.setattr(SevdeskClient, question, ask)
+
+
+@pytest.mark.parametrize(
+    ("member", "question"), [("mem-xyz", "emails_of"), ("mem-new", "create_contact")]
+)
+def test_a_contact_that_was_found_or_made_there_meanwhile_is_not_taken(
+    remote: Remote, alpha: Space, monkeypatch: pytest.MonkeyPatch, member: str, question: str
+) -> None:
+    move_during(monkeypatch, alpha, question)
+    announce(alpha, "confirmed_membership", member)
+    work(alpha)
+    db.session.execute(update(MemberSync).values(next_try_at=utcnow()))
+    db.session.commit()
+    work(alpha)
+    row = member_row(member)
+    names = {one["id"]: one for one in remote.sevdesk(BETA_TOKEN)["contacts"]}
+    assert row.state == State.SYNCED
+    assert names[row.contact_id]["customerNumber"] == row.number_written
+
+
+def test_after_a_move_the_number_of_before_is_a_strangers(remote: Remote, linked: Space) -> None:
+    number = member_row("mem-new").number_written
+    move(linked, BETA_TOKEN)
+    remote.control(
+        "POST", f"/sevdesk/{BETA_TOKEN}/contacts", {"customerNumber": number, "name": "Fremd"}
+    )
+    row = row_of(sync(remote, linked, debitor=NEW))
+    assert (row.state, row.cause_code) == (State.MISMATCHED, "contact_of_stranger")

@@ -192,3 +192,34 @@ def test_a_new_member_gets_through_the_default_budget_and_no_call_is_made_twice(
     calls = [call for call in remote.calls(before) if call.startswith("sevdesk")]
     assert len(calls) == len(set(calls))
     assert len(contacts(remote, "Müller")) == 1
+
+
+@pytest.mark.parametrize("effect", ["garbage", "status:403", "status:404"])
+def test_a_member_whom_nobody_could_read_is_not_booked_by_number_alone_either(
+    remote: Remote, alpha: Space, effect: str
+) -> None:
+    remote.control(
+        "POST", f"/sevdesk/{TOKEN}/contacts", {"customerNumber": "77", "name": "Fremde GmbH"}
+    )
+    remote.fault("cobot-space", effect, path="/api/memberships/*", times=0)
+    announce(alpha, "confirmed_membership", "mem-new")
+    work(alpha)
+    row = row_of(sync(remote, alpha, debitor={"type": "memberships", "id": "mem-new"}))
+    assert (row.state, row.cause_code) == (State.MISMATCHED, "contact_of_stranger")
+
+
+def test_the_number_that_sevdesk_gave_counts_whatever_the_name_of_its_next_contact(
+    remote: Remote, alpha: Space
+) -> None:
+    announce(alpha, "confirmed_membership", "mem-new")
+    work(alpha)
+    row = member_row("mem-new")
+    remote.control("DELETE", f"/sevdesk/{TOKEN}/contacts/{row.contact_id}")
+    anew = remote.control(
+        "POST",
+        f"/sevdesk/{TOKEN}/contacts",
+        {"customerNumber": row.number_written, "name": "Müller Consulting GmbH"},
+    )
+    for _ in range(2):
+        made = sync(remote, alpha, debitor={"type": "memberships", "id": "mem-new"})
+    assert (row_of(made).state, row_of(made).sent_contact_id) == (State.SYNCED, anew["id"])

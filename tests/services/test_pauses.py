@@ -17,6 +17,7 @@ from portal.services import catchup, connection, mapping, pauses, retry, task_ru
 from portal.services.connection import SevdeskSettings
 from portal.tenancy import in_space
 from tests.services.conftest import (
+    BETA_TOKEN,
     Remote,
     admin_named,
     elsewhere,
@@ -50,15 +51,12 @@ def paused_lines() -> int:
     return count
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/memberships", "/api/subscriptions"], ids=["members", "subscriptions"]
-)
 def test_a_right_that_invoices_do_not_need_keeps_the_nightly_comparison_from_nothing_else(
-    remote: Remote, alpha: Space, path: str
+    remote: Remote, alpha: Space
 ) -> None:
     connected_long_ago(alpha)
     missed = remote.invoice("alpha", items=[line()], debitor=XYZ)
-    remote.fault("cobot-space", "status:403", path=path, times=0)
+    remote.fault("cobot-space", "status:403", path="/api/memberships", times=0)
     assert catchup.catch_up(alpha.id) > 0
     db.session.refresh(alpha)
     assert alpha.pause_code is None
@@ -180,3 +178,47 @@ def test_a_cost_centre_that_was_made_again_is_found_by_its_number(
     assert row_of(made).state == State.SYNCED
     [voucher] = remote.sevdesk()["vouchers"]
     assert voucher["costCentre"]["id"] == new["id"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"), [("garbage", "bad_answer"), ("version", "sevdesk_version")]
+)
+def test_a_token_that_was_never_tested_does_not_go_live_by_a_lesser_question(
+    remote: Remote, alpha: Space, refusal: str, code: str
+) -> None:
+    remote.fault("sevdesk", "status:503", path="*", times=0)
+    connection.save_settings(
+        alpha, SevdeskSettings(BETA_TOKEN, None, 30), admin=admin_named("owner"), user_token=None
+    )
+    remote.control("DELETE", "/faults")
+    if refusal == "garbage":
+        remote.fault("sevdesk", "garbage", path="*", times=1)
+    else:
+        remote.control("PATCH", f"/sevdesk/{BETA_TOKEN}", {"version": "1.0"})
+    probe(alpha)
+    assert alpha.pause_code == code
+    if refusal == "version":
+        probe(alpha)
+        assert alpha.pause_code == code
+        remote.control("PATCH", f"/sevdesk/{BETA_TOKEN}", {"version": "2.0"})
+    probe(alpha)
+    assert (alpha.pause_code, alpha.sevdesk_client, alpha.contacts_client) == (None, "72", "72")
+
+
+def test_the_right_for_webhooks_is_one_that_every_invoice_needs(
+    remote: Remote, alpha: Space
+) -> None:
+    alpha.subscribed_at = None
+    db.session.commit()
+    for one in remote.space()["subscriptions"]:
+        remote.control("DELETE", f"/cobot/spaces/alpha/subscriptions/{one['id']}")
+    remote.fault("cobot-space", "status:403", path="/api/subscriptions", method="POST", times=0)
+    for _ in range(3):
+        catchup.catch_up_if_due(alpha.id)
+        probe(alpha)
+        assert alpha.pause_code == "cobot_forbidden"
+    assert paused_lines() == 1
+    remote.control("DELETE", "/faults")
+    probe(alpha)
+    assert alpha.pause_code is None
+    assert alpha.subscribed_at is not None

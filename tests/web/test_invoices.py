@@ -271,7 +271,13 @@ def test_taken_number_is_booked_anyway_only_by_a_persons_choice(
     assert "In sevdesk gibt es schon Beleg 77" in page
     assert "Beleg trotzdem anlegen" in page
     token = csrf_of(owner, PAGE)
-    answer = owner.post(f"{PAGE}/create-anyway", data={"csrf_token": token}, follow_redirects=True)
+    answer = owner.post(
+        f"{PAGE}/create-anyway", data={"csrf_token": token, "beside": "76"}, follow_redirects=True
+    )
+    assert "In sevdesk gibt es schon Beleg 77" in answer.text, "that was another question"
+    answer = owner.post(
+        f"{PAGE}/create-anyway", data={"csrf_token": token, "beside": "77"}, follow_redirects=True
+    )
     assert 'data-state="waiting"' in answer.text
     assert "Entschieden, den Beleg trotzdem anzulegen" in answer.text
     with app.app_context():

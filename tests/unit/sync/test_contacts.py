@@ -8,7 +8,6 @@ from portal.sync.contacts import (
     ContactFound,
     CreateContact,
     MemberLink,
-    MemberNumbers,
     NoContact,
     address_draft,
     choose_contact,
@@ -88,18 +87,16 @@ def test_where_the_name_has_to_agree_the_number_alone_is_a_strangers(name):
 
 
 @pytest.mark.parametrize(
-    ("numbers", "is_read", "expected"),
+    ("number_before", "expected"),
     [
-        ((" 1005", None), True, True),  # the one that Cobot gave
-        ((None, "1005"), True, True),  # the one that we wrote
-        (("17", "18"), True, False),  # another was set by a person since
-        ((None, None), True, False),
-        ((None, None), False, True),  # nothing is known of the member yet
+        (" 1005", True),  # the one that Cobot gave
+        ("17", False),  # another was set since, by a person or by us
+        ("", False),
+        (None, True),  # nobody has read the member yet
     ],
 )
-def test_a_number_proves_less_for_a_member_without_contact(numbers, is_read, expected):
-    assert needs_name(invoice(), MemberNumbers(*numbers, is_read=is_read)) is expected
-    assert not needs_name(invoice(), None)
+def test_a_number_proves_less_for_a_member_without_contact(number_before, expected):
+    assert needs_name(invoice(), number_before) is expected
 
 
 @pytest.mark.parametrize("number", [None, "", "  "])
