@@ -168,7 +168,8 @@ def test_filter_that_cannot_be_read_is_named_and_lets_nothing_through(
     answer = sign_in(cast.owner, language=language).get(LOG, query_string={**query, "q": "A"})
     assert answer.status_code == 422
     assert f'id="{field}-error">{said}' in answer.text
-    assert f'value="{typed}"' in answer.text
+    # A date field shows no such text, and a browser complains of it: there the sentence has it.
+    assert (f'value="{typed}"' in answer.text) == field.startswith("amount")
     assert 'name="q" value="A"' in answer.text
     assert numbers(answer.text) == []
     assert 'id="batch"' not in answer.text
