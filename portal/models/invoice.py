@@ -164,6 +164,8 @@ class InvoiceSync(Base):
     """A person waits for it: taken up before everything else of the space."""
     is_backfill: Mapped[bool] = mapped_column(default=False)
     """Taken over from before the connection: taken up after everything else of the space."""
+    beside_voucher_id: Mapped[str | None] = mapped_column(String(64))
+    """Unused; the version before `beside_voucher_ids` reads it. It goes with the next release."""
     beside_voucher_ids: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     """The receipts of this number that a person saw and decided to book beside."""
 

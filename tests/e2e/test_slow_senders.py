@@ -114,7 +114,10 @@ def test_connections_that_fall_silent_hold_the_portal_for_seconds_only(
 def test_connections_that_read_no_answer_hold_the_portal_for_seconds_only(
     web: Web,  # noqa: F811 the fixture
 ) -> None:
-    asked = b"GET /static/vendor/htmx.org@2.0.11/htmx.min.js HTTP/1.1\r\nHost: portal.example\r\n\r\n" * 200
+    asked = (
+        b"GET /static/vendor/htmx.org@2.0.11/htmx.min.js HTTP/1.1\r\nHost: portal.example\r\n\r\n"
+        * 200
+    )
     deaf = []
     for _ in range(10):
         connection = socket.socket()

@@ -114,6 +114,7 @@ THINGS = {
         "state",
         "step",
         "cause_code",
+        "beside_voucher_id",
         "beside_voucher_ids",
         "filename",
         "pdf_sha256",

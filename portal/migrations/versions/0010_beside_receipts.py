@@ -10,8 +10,6 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-UNUSED_SINCE = "no release: the column is older than the first one"
-
 _ROWS = sa.table(
     "invoice_sync",
     sa.column("id"),
@@ -30,16 +28,14 @@ def upgrade() -> None:
     )
     for row in op.get_bind().execute(found).all():
         _change(row.id, beside_voucher_ids=[row.beside_voucher_id])
-    op.drop_column("invoice_sync", "beside_voucher_id")
 
 
 def downgrade() -> None:
-    op.add_column(
-        "invoice_sync", sa.Column("beside_voucher_id", sa.String(length=64), nullable=True)
+    found = sa.select(_ROWS.c.id, _ROWS.c.beside_voucher_ids).where(
+        sa.cast(_ROWS.c.beside_voucher_ids, sa.Text) != "[]"
     )
-    for row in op.get_bind().execute(sa.select(_ROWS.c.id, _ROWS.c.beside_voucher_ids)).all():
-        if row.beside_voucher_ids:
-            _change(row.id, beside_voucher_id=row.beside_voucher_ids[0])
+    for row in op.get_bind().execute(found).all():
+        _change(row.id, beside_voucher_id=row.beside_voucher_ids[0])
     op.drop_column("invoice_sync", "beside_voucher_ids")
 
 
