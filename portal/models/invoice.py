@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    case,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -200,6 +201,10 @@ class InvoiceSync(Base):
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     sequence: Mapped[int] = mapped_column(default=0)
     """The space's count at the last change of this row."""
+
+
+IN_EURO = case((InvoiceSync.currency == "EUR", InvoiceSync.gross), else_=0)
+"""What an invoice adds to a sum: only euro are booked, and other money is none."""
 
 
 class StateCount(Base):

@@ -17,6 +17,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.errors import BudgetExhausted, RemoteError
 from portal.models import Chart, InvoiceSync, Space, State
+from portal.models.invoice import IN_EURO
 from portal.money import ZERO
 from portal.services import charts, clients, patience, pauses, retry
 from portal.services.groups import group_params
@@ -93,7 +94,7 @@ def groups_of(space_ids: Sequence[int]) -> dict[int, list[CauseGroup]]:
             InvoiceSync.cause_code,
             params,
             func.count(),
-            func.sum(InvoiceSync.gross),
+            func.sum(IN_EURO),
         )
         .where(
             InvoiceSync.space_id.in_(list(space_ids)),

@@ -121,7 +121,7 @@ def _make_ready(
     parked.contact = parked.contact or debtors.contact_of(work, row, parked.invoice, known)
     plan = planned.plan
     if not parked.has_looked:
-        if found := looks.find(work, row, plan.number, plan.credit_debit):
+        if found := looks.find_earlier(work, row, plan):
             keep()
             if receipts.take_what_was_there(work, row, plan, found, parked):
                 return False

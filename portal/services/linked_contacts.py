@@ -40,7 +40,8 @@ def belong_to(space: Space, client_id: str) -> None:
     """Let go of all contacts where the space has another sevdesk client than before: there the same
     ids are nobody, or somebody else. The caller commits.
 
-    A contact whose answer was lost is made anew here, and an import that was prepared ends.
+    A contact whose answer was lost is made anew here. An import and a takeover of older invoices
+    end: what was looked at, and decided, was the other one.
     """
     before, space.contacts_client = space.contacts_client, client_id
     if before in (None, client_id):
@@ -63,7 +64,11 @@ def belong_to(space: Space, client_id: str) -> None:
     chosen = db.session.execute(delete(DebtorLink).where(DebtorLink.space_id == space.id))
     db.session.execute(
         update(Task)
-        .where(Task.space_id == space.id, Task.kind == LISTS_MEMBERS, Task.finished_at.is_(None))
+        .where(
+            Task.space_id == space.id,
+            Task.kind.in_((LISTS_MEMBERS, "backfill")),
+            Task.finished_at.is_(None),
+        )
         .values(state="cancelled", next_try_at=None, finished_at=utcnow())
     )
     record.note(

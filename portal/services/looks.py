@@ -66,6 +66,12 @@ def is_the_same(voucher: Voucher, plan: VoucherPlan, contact_id: str | None, sup
     )
 
 
+def find_earlier(work: Work, row: InvoiceSync, plan: VoucherPlan) -> Sequence[Voucher]:
+    """Return what there is of the plan's number already, a correction's on either side: one booked
+    the other way has another sum, so it is left to a person."""
+    return [hit for side in plan.sides for hit in find(work, row, plan.number, side)]
+
+
 def number_taken(number: str, found: Sequence[Voucher]) -> Cause:
     """Return why nothing is booked: sevdesk has these receipts of it, with other figures."""
     ids = BETWEEN_IDS.join(hit.id for hit in found)

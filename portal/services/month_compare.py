@@ -15,6 +15,7 @@ from portal.services.lost_receipts import GONE
 from portal.services.month_report import EURO, EXPLAINED, WRONG, Entry, Figure, MonthReport, Slice
 from portal.sevdesk.records import Voucher
 from portal.sync.months import Booked, Edit, edits_of, gaps_in
+from portal.sync.plans import EXPENSE, REVENUE
 
 
 class _Reckoning:
@@ -88,7 +89,7 @@ def compare(
             Slice(*key, lines=lines, net=net, gross=gross)
             for key, (lines, net, gross) in sorted(found.slices.items())
         ),
-        is_equal=is_right and difference == left_out.gross == ZERO,
+        is_equal=is_right and difference == ZERO and not any(found.skipped),
     )
 
 
@@ -102,7 +103,10 @@ def _judge(
 ) -> None:
     """Say what became of an invoice that Cobot lists in this month."""
     gross = to_cents(invoice.gross) if invoice.currency == EURO else ZERO
-    other = beside.get((invoice.number.strip(), (row and row.sent_credit_debit) or "D"))
+    side = (row and row.sent_credit_debit) or REVENUE
+    # A correction may stand on the other side as well: by another choice, or by hand.
+    sides = (side,) if gross >= 0 else (side, *({REVENUE, EXPENSE} - {side}))
+    other = next(filter(None, (beside.get((invoice.number.strip(), one)) for one in sides)), None)
     voucher_id = row.sevdesk_voucher_id if row else None
     if row is not None and row.state == State.SKIPPED:
         found.skipped.append(gross)

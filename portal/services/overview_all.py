@@ -15,7 +15,7 @@ from sqlalchemy import case, func, select
 from portal.core import core
 from portal.database import db, utcnow
 from portal.models import Admin, InboxEvent, InvoiceSync, Space, State, StateCount
-from portal.models.invoice import IN_WORK
+from portal.models.invoice import IN_EURO, IN_WORK
 from portal.money import ZERO
 from portal.services import heal
 from portal.services.directory import all_spaces_of
@@ -229,7 +229,7 @@ def _last_webhooks(space_ids: Sequence[int]) -> dict[int, datetime]:
 
 def _open_gross(space_ids: Sequence[int]) -> dict[int, Decimal]:
     rows = db.session.execute(
-        select(InvoiceSync.space_id, func.sum(InvoiceSync.gross))
+        select(InvoiceSync.space_id, func.sum(IN_EURO))
         .where(
             InvoiceSync.space_id.in_(list(space_ids)),
             InvoiceSync.state == State.FAILED,

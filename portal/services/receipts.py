@@ -112,7 +112,7 @@ def wait_for_pdf(work: Work, row: InvoiceSync, error: RemoteError) -> None:
     row.failing_since = row.failing_since or utcnow()
     give_up = timedelta(seconds=core().config.give_up_after_seconds)
     if utcnow() - row.failing_since > give_up:
-        fail(row, Cause("pdf_missing"), step="pdf", error=error)
+        fail(row, Cause("pdf_unavailable"), step="pdf", error=error)
     else:
         row.next_try_at = utcnow() + timedelta(seconds=core().config.retry_first_seconds)
         row.cause_code, row.cause_params = "pdf_missing", {}

@@ -148,7 +148,8 @@ def judge(context: Context, invoice: Invoice) -> Verdict:
         cause = Cause("cost_centre_missing", {"number": space.cost_centre_number or ""})
         return Verdict(State.FAILED, cause, (cause,))
     contact_id, no_contact = _contact(context, invoice)
-    hits = context.vouchers.get((plan.number.strip(), plan.credit_debit), [])
+    number = plan.number.strip()
+    hits = [hit for side in plan.sides for hit in context.vouchers.get((number, side), [])]
     state = State.MISMATCHED if no_contact else State.SYNCED
     if hits:
         if _is_there(hits, plan, contact_id, invoice):

@@ -93,7 +93,8 @@ def summed_up(rows: Sequence[dict[str, Any]]) -> Outcome:
     sums: dict[str, Decimal] = {}
     was_there = unreadable = 0
     for row in rows:
-        verdict, gross = row["verdict"], row["gross"] or ZERO
+        is_euro = row["facts"].get("currency", "EUR") == "EUR"
+        verdict, gross = row["verdict"], (row["gross"] if is_euro else None) or ZERO
         counts[verdict] = counts.get(verdict, 0) + 1
         sums[verdict] = sums.get(verdict, ZERO) + gross
         was_there += bool(row["facts"].get("was_there"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 
 from portal import rowsecurity
 from portal.core import core
@@ -60,7 +60,11 @@ def prune_until() -> date:
 
 def kept_from() -> datetime:
     """Return the moment from which on things are kept: the day after `prune_until` begins."""
-    return datetime.combine(prune_until() + timedelta(days=1), time(), core().config.zone)
+    return _day_after(prune_until())
+
+
+def _day_after(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), core().config.zone)
 
 
 def prune(space: Space, until: date) -> int:
@@ -69,11 +73,14 @@ def prune(space: Space, until: date) -> int:
     The space's own chain keeps how many, of which time, and their last hash. Commits.
     """
     gone = 0
+    after = _day_after(until)
     while rows := db.session.scalars(
         select(InvoiceSync)
         .where(
             InvoiceSync.space_id == space.id,
             InvoiceSync.invoice_date <= until,
+            # An old invoice may have been booked lately: what was done then is kept from then on.
+            or_(InvoiceSync.finished_at.is_(None), InvoiceSync.finished_at < after),
             InvoiceSync.state.in_(FINAL),
         )
         .order_by(InvoiceSync.id)
@@ -92,7 +99,7 @@ def prune_members(space: Space, until: date) -> int:
     One whose invoice is still kept stays. The space's own chain keeps how many. Commits.
     """
     gone = 0
-    after = datetime.combine(until + timedelta(days=1), time(), core().config.zone)
+    after = _day_after(until)
     happened = exists().where(
         HistoryLine.space_id == MemberSync.space_id,
         HistoryLine.member_id == MemberSync.id,
@@ -119,15 +126,24 @@ def prune_members(space: Space, until: date) -> int:
     return gone
 
 
-def delete_space(space: Space) -> int:
+def _hold(space: Space, *, unless_kept: bool) -> None:
+    """Hold the space's row as it is now: somebody may have decided otherwise since it was read."""
+    db.session.refresh(space, with_for_update=True)
+    is_kept = unless_kept and space.kept_since is not None
+    if space.is_connected or is_kept:
+        db.session.rollback()
+        raise ValueError("its data are to be kept" if is_kept else "disconnect the space first")
+
+
+def delete_space(space: Space, *, unless_kept: bool = False) -> int:
     """Delete all that is known of a disconnected space but its own chain; return the invoices gone.
 
     The row stays, emptied, so that the chain has something to hang on. Commits.
-    Raises ValueError while the space is connected.
+    Raises ValueError while the space is connected, or with `unless_kept` its data are to be kept;
+    what was deleted until then is gone.
     """
-    if space.is_connected:
-        raise ValueError("disconnect the space first")
     gone = 0
+    _hold(space, unless_kept=unless_kept)
     while rows := db.session.scalars(
         select(InvoiceSync).where(InvoiceSync.space_id == space.id).limit(BATCH)
     ).all():
@@ -135,6 +151,7 @@ def delete_space(space: Space) -> int:
         with _permit(space):
             _delete_invoices(space, rows)
         db.session.commit()
+        _hold(space, unless_kept=unless_kept)
     with _permit(space):
         _delete_members(space, MemberSync.id.is_not(None))
         for model in (

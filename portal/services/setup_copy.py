@@ -138,7 +138,8 @@ def copy(
         mappings=sum(one.field == "mapping" for one in chosen),
         refused=len(found.differences) - len(found.to_change),
     )
-    retry.retry_causes(target, _answered(chosen), actor=actor)
+    if target.auto_retry:
+        retry.retry_causes(target, _answered(chosen), actor=actor)
     db.session.commit()
     charts.forget(target)
     core().queue.wake(target.id)

@@ -324,6 +324,13 @@ _ENTRIES = (
         "cobot_invoice",
     ),
     Entry(
+        "pdf_unavailable",
+        N_("Cobot did not hand out the PDF for a long time. Nothing was booked."),
+        N_("Look whether it opens in Cobot, then retry."),
+        "after_fix",
+        "cobot_invoice",
+    ),
+    Entry(
         "pdf_missing",
         N_("Cobot does not have the PDF yet. Next attempt %(time)s."),
         None,

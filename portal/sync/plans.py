@@ -79,6 +79,16 @@ class VoucherPlan:
     codes: tuple[str | None, ...] = ()
 
     @property
+    def sides(self) -> tuple[str, ...]:
+        """On which sides a receipt of this number may stand already, our own first.
+
+        A correction may have been booked the other way, by another choice or by hand.
+        """
+        if self.gross >= 0:
+            return (self.credit_debit,)
+        return (self.credit_debit, REVENUE if self.credit_debit == EXPENSE else EXPENSE)
+
+    @property
     def voucher_gross(self) -> Decimal:
         """The gross sum that the voucher must show in sevdesk: an expense turns the sign."""
         return -self.gross if self.credit_debit == EXPENSE else self.gross

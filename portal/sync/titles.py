@@ -35,6 +35,7 @@ TITLES: Mapping[str, str] = {
     "cobot_unreachable": N_("Cobot is unavailable"),
     "invoice_not_shown": N_("Cobot does not show the invoice"),
     "invoice_unreadable": N_("Cobot lists the invoice without showing it"),
+    "pdf_unavailable": N_("PDF never came"),
     "pdf_missing": N_("PDF not there yet"),
     "member_pending": N_("Waits for the member's contact"),
     "bad_answer": N_("Answer cannot be read"),

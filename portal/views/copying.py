@@ -81,10 +81,12 @@ def take_over(subdomain: str) -> ResponseReturnValue:
     count = len(done.differences)
     if count:
         flash(
-            ngettext(
-                "%(num)s setting is taken over; what waited for it goes on.",
-                "%(num)s settings are taken over; what waited for them goes on.",
-                count,
+            ngettext("%(num)s setting is taken over.", "%(num)s settings are taken over.", count)
+            + " "
+            + (
+                _("What waited for that goes on.")
+                if current_space().auto_retry
+                else _("What waited for that can be retried now.")
             )
         )
     else:

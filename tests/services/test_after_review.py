@@ -328,3 +328,16 @@ def test_a_drain_that_reads_an_invoice_takes_the_space_before_the_name(
     db.session.refresh(alpha)
     lines = select(func.count()).where(HistoryLine.space_id == alpha.id)
     assert alpha.history_lines == db.session.scalar(lines)
+
+
+def test_a_pdf_that_never_came_promises_no_further_try(remote: Remote, alpha: Space) -> None:
+    remote.fault("cobot-api", "status:404", path="/invoices/*.pdf", times=0)
+    made = sync(remote, alpha, debitor=XYZ)
+    assert row_of(made).cause_code == "pdf_missing"
+    long_ago = utcnow() - timedelta(days=2)
+    db.session.execute(update(InvoiceSync).values(failing_since=long_ago, next_try_at=utcnow()))
+    db.session.commit()
+    work(alpha)
+    assert (row_of(made).state, row_of(made).cause_code) == (State.FAILED, "pdf_unavailable")
+    [told] = remote.space()["activities"]
+    assert "?" not in str(told)

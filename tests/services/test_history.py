@@ -7,7 +7,7 @@ from datetime import date
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, text
+from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from portal.cli import register_commands
@@ -87,6 +87,12 @@ def test_pruning_takes_whole_invoices_and_leaves_a_line_in_the_spaces_chain(
         .where(HistoryLine.invoice_id == row_of(old).id)
         .order_by(HistoryLine.number.desc())
     ).first()
+    db.session.execute(
+        update(InvoiceSync)
+        .where(InvoiceSync.id == row_of(old).id)
+        .values(finished_at=utcnow().replace(year=2025))
+    )
+    db.session.commit()
     assert retention.prune(alpha, date(2025, 12, 31)) == 1
     [left] = db.session.scalars(select(InvoiceSync)).all()
     assert left.id == row_of(new).id

@@ -37,12 +37,13 @@ from portal.services import (
     invoice_facts,
     looks,
     member_import,
+    retention,
     support,
     upkeep,
 )
 from portal.services.debtors import Known
 from portal.tenancy import in_space
-from tests.services.conftest import Remote, admin_named, row_of, sync
+from tests.services.conftest import Remote, admin_named, elsewhere, row_of, sync
 from tests.services.looking import ended
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
@@ -98,11 +99,11 @@ def test_names_go_with_the_last_invoice_that_needs_them(remote: Remote, alpha: S
     sync(remote, alpha, debitor=XYZ, invoiceDate="2025-02-28")
     before = count(PersonName)
     assert before == 1
-    with time_machine.travel(utcnow().replace(year=2035), tick=True):
+    with time_machine.travel(utcnow().replace(year=2036), tick=True):
         assert "invoices" not in housekeeping.let_old_things_of_all_spaces_go(), (
             "ten full years are not over"
         )
-    with time_machine.travel(utcnow().replace(year=2036), tick=True):
+    with time_machine.travel(utcnow().replace(year=2037), tick=True):
         gone = housekeeping.let_old_things_of_all_spaces_go()
     assert gone["invoices"] == 1
     assert (gone["names"], count(PersonName)) == (1, 0)
@@ -278,3 +279,46 @@ def test_commands_export_and_erase(core_app: Flask, remote: Remote, alpha: Space
     assert "forgotten" in run("admin", "forget", user, "--yes")
     assert admin_named("owner").email == ""
     assert "nothing is old enough" in run("prune")
+
+
+@pytest.mark.parametrize("decided", ["kept", "connected"])
+def test_a_space_that_was_kept_or_connected_while_another_was_deleted_stays(
+    remote: Remote, alpha: Space, beta: Space, monkeypatch: pytest.MonkeyPatch, decided: str
+) -> None:
+    sync(remote, alpha)
+    sync(remote, beta)
+    connection.disconnect(alpha, admin=admin_named("owner"))
+    connection.disconnect(beta, admin=admin_named("stranger"))
+    delete_space, ids = retention.delete_space, {alpha.id, beta.id}
+
+    def decide(space_id: int) -> None:
+        with in_space(space_id):
+            space = db.session.get_one(Space, space_id)
+            if decided == "kept":
+                assert housekeeping.keep(space, True, actor="admin:owner")
+            else:
+                space.connected_at = utcnow()
+                db.session.commit()
+
+    def delete_and_decide(space: Space, **how: bool) -> int:
+        gone = delete_space(space, **how)
+        [other] = ids - {space.id}
+        elsewhere(lambda: decide(other))
+        return gone
+
+    with monkeypatch.context() as patch, time_machine.travel(utcnow() + timedelta(days=91)):
+        patch.setattr(retention, "delete_space", delete_and_decide)
+        assert housekeeping.let_old_things_of_all_spaces_go()["spaces"] == 1
+    assert count(InvoiceSync) == 1
+
+
+def test_an_old_invoice_that_was_booked_lately_keeps_its_history(
+    remote: Remote, alpha: Space
+) -> None:
+    this_year = utcnow().year
+    made = sync(remote, alpha, invoiceDate=f"{this_year - 10}-12-15")
+    with time_machine.travel(utcnow().replace(year=this_year + 1, month=1, day=2)):
+        assert "invoices" not in housekeeping.let_old_things_of_all_spaces_go()
+    assert row_of(made).number is not None
+    with time_machine.travel(utcnow().replace(year=this_year + 11, month=1, day=2)):
+        assert housekeeping.let_old_things_of_all_spaces_go()["invoices"] == 1

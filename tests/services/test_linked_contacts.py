@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from sqlalchemy import select, update
 
 from portal.database import db, utcnow
 from portal.models import DebtorLink, HistoryLine, MemberSync, Space, State
-from portal.services import connection, contact_search, member_import, tasks
+from portal.services import backfill, connection, contact_search, member_import, tasks
 from portal.services.connection import SevdeskSettings
+from portal.services.drain import drain
 from portal.sevdesk.client import SevdeskClient
 from portal.tenancy import in_space
 from tests.services.conftest import (
@@ -18,6 +21,7 @@ from tests.services.conftest import (
     admin_named,
     announce,
     elsewhere,
+    line,
     member_row,
     row_of,
     sync,
@@ -183,3 +187,20 @@ def test_after_a_move_the_number_of_before_is_a_strangers(remote: Remote, linked
     )
     row = row_of(sync(remote, linked, debitor=NEW))
     assert (row.state, row.cause_code) == (State.MISMATCHED, "contact_of_stranger")
+
+
+def test_a_takeover_of_older_invoices_does_not_go_on_in_another_sevdesk(
+    remote: Remote, alpha: Space
+) -> None:
+    for number in range(12):
+        remote.invoice(number=f"O-{number}", invoiceDate="2026-03-05", items=[line()])
+    march = date(2026, 3, 1), date(2026, 3, 31)
+    task = ended(backfill.prepare(alpha, *march, actor="admin:owner"))
+    assert backfill.WORK.start(alpha, task)
+    drain(alpha.id, seconds=0.2)
+    move(alpha, BETA_TOKEN)
+    work(alpha)
+    db.session.refresh(task)
+    assert task.state == "cancelled"
+    there, here = (len(remote.sevdesk(token)["vouchers"]) for token in (TOKEN, BETA_TOKEN))
+    assert there + here < 12, "what was begun is finished, nothing more is taken up"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from portal.database import db
-from portal.models import HistoryLine, Space, Task
-from portal.services import month, skips, task_runs
+from portal.models import HistoryLine, InboxEvent, Space, State, Task
+from portal.services import month, retention, skips, task_runs
 from portal.services.month_csv import CSV_HEAD, csv_rows
 from portal.services.month_report import MonthReport
 from tests.services.conftest import TOKEN, Remote, announce, id_of, line, row_of, sync, work
@@ -226,3 +226,41 @@ def test_what_could_not_be_read_is_never_called_equal(remote: Remote, alpha: Spa
     found = month.report_of(ended(task))
     assert found is not None
     assert found.is_equal
+
+
+def test_a_correction_that_stands_on_the_other_side_is_not_booked_again(
+    remote: Remote, alpha: Space
+) -> None:
+    first = book(remote, alpha, 1)
+    negative = {"correctedInvoice": first, "items": [line(net="-220.0")]}
+    alpha.corrections = "negative"
+    db.session.commit()
+    made = book(remote, alpha, 2, **negative)
+    by_hand = row_of({"id": made}).sevdesk_voucher_id
+    with retention._permit(alpha):  # as if another tool had made it
+        retention._delete_invoices(alpha, [row_of({"id": made})])
+    db.session.execute(delete(InboxEvent))
+    alpha.corrections = "expense"
+    db.session.commit()
+    announce(alpha, "created_invoice", made)
+    work(alpha)
+    row = row_of({"id": made})
+    assert (row.state, row.cause_code) == (State.FAILED, "number_taken")
+    assert row.cause_params["id"] == by_hand
+    assert len(remote.sevdesk()["vouchers"]) == 2
+    found = report(remote, alpha)
+    assert not found.is_equal
+    assert "made_by_hand" in {entry.what for entry in found.entries}
+
+
+def test_what_was_skipped_keeps_it_from_being_equal_also_where_it_adds_up_to_nothing(
+    remote: Remote, alpha: Space
+) -> None:
+    book(remote, alpha, 1)
+    left = book(remote, alpha, 2, items=[line(code="Neu")])
+    items = [line(net="-220.0", code="Neu")]
+    correction = book(remote, alpha, 3, correctedInvoice=left, items=items)
+    assert skips.skip(alpha, [left, correction], "storniert", actor="admin:owner").changed == 2
+    found = report(remote, alpha)
+    assert (found.difference, found.skipped.gross, found.skipped.count) == (0, 0, 2)
+    assert not found.is_equal

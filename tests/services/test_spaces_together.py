@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from portal.database import db
-from portal.models import AccountMapping, Space, SpaceAdmin
-from portal.services import clients, contact_search, overview_all, setup_copy, signin
+from portal.models import AccountMapping, Space, SpaceAdmin, State
+from portal.services import clients, contact_search, heal, overview_all, setup_copy, signin
 from tests.services.conftest import (
     TOKEN,
     Remote,
@@ -149,3 +149,23 @@ def test_two_windows_and_two_persons_sign_in_for_the_first_time_at_once(
     assert len(ended) == len(tokens)
     rights = db.session.scalar(select(func.count()).select_from(SpaceAdmin))
     assert rights == sum(spaces for _, spaces in set(ended))
+
+
+def test_sums_are_of_euro_alone(remote: Remote, alpha: Space) -> None:
+    yen = line(net="10000.0", rate="0")
+    yen["amount"]["currency"] = "JPY"
+    sync(remote, alpha, items=[yen])
+    sync(remote, alpha, items=[line(code="Neu")])
+    assert overview_all.all_spaces_overview(admin_named("owner")).open_gross == Decimal("261.80")
+    assert sorted(group.gross for group in heal.groups(alpha)) == [0, Decimal("261.80")]
+
+
+def test_a_setup_that_is_copied_retries_nothing_where_the_space_does_not_want_that(
+    remote: Remote, alpha: Space, beta: Space
+) -> None:
+    beta.auto_retry, alpha.zero_tax_rule = False, "4"
+    db.session.commit()
+    made = sync(remote, beta, items=[line(rate="0")])
+    setup_copy.copy(alpha, beta, actor="admin:stranger", keys=["zero_tax_rule"])
+    work(beta)
+    assert (row_of(made).state, row_of(made).cause_code) == (State.FAILED, "tax_rule_needed")
