@@ -280,7 +280,15 @@ def _is_gone(
     if index is None:
         return None
     if cause in ("account_missing", "account_ambiguous"):
-        line = Line("", ZERO, ZERO, "EUR", accounting_code=params.get("code"))
+        code, by_number = params.get("code"), params.get("by") == "number"
+        line = Line(
+            "",
+            ZERO,
+            ZERO,
+            "EUR",
+            accounting_code=None if by_number else code,
+            revenue_account_number=code if by_number else None,
+        )
         return isinstance(index.match(line), AccountMatch)
     if cause == "small_business_with_tax":
         return not index.is_small_business

@@ -17,6 +17,9 @@ from portal.sevdesk.records import Voucher
 from portal.sync.months import Booked, Edit, edits_of, gaps_in
 from portal.sync.plans import EXPENSE, REVENUE
 
+TAKEN_OVER = ("", "", "")
+"""The slice of receipts that stood in sevdesk already: neither account nor rate is known."""
+
 
 class _Reckoning:
     """What adds up while the invoices of a month are gone through."""
@@ -31,12 +34,19 @@ class _Reckoning:
 
     def book(self, row: InvoiceSync, shown: Decimal) -> None:
         self.booked.append(shown)
+        if row.was_adopted:
+            # Whoever made the receipt chose its accounts, and we have not read them.
+            self._add(TAKEN_OVER, sum((_net(line) for line in row.lines), ZERO), shown)
+            return
         for line in row.lines:
             key = (line.get("number", ""), line.get("name", ""), _rate(line.get("rate")))
-            some = self.slices.setdefault(key, [0, ZERO, ZERO])
-            some[0] += 1
-            some[1] += to_cents(Decimal(line["net"]))
-            some[2] += to_cents(Decimal(line["gross"]))
+            self._add(key, _net(line), to_cents(Decimal(line["gross"])))
+
+    def _add(self, key: tuple[str, str, str], net: Decimal, gross: Decimal) -> None:
+        some = self.slices.setdefault(key, [0, ZERO, ZERO])
+        some[0] += 1
+        some[1] += net
+        some[2] += gross
 
 
 def compare(
@@ -203,6 +213,10 @@ def _shown(row: InvoiceSync, voucher: Voucher) -> Decimal:
 def _with_sign(row: InvoiceSync, amount: Decimal) -> Decimal:
     amount = to_cents(amount)
     return -amount if row.sent_credit_debit == "C" else amount
+
+
+def _net(line: Mapping[str, Any]) -> Decimal:
+    return to_cents(Decimal(line["net"]))
 
 
 def _rate(rate: Any) -> str:

@@ -34,6 +34,8 @@ def csv_rows(report: MonthReport) -> list[tuple[str, ...]]:
     rows.append(_csv("equal", now="yes" if report.is_equal else "no"))
     rows += [
         _csv("account", number=one.account, field=one.name, now=f"{one.rate} %", gross=one.gross)
+        if one.rate
+        else _csv("accounts_not_read", gross=one.gross)
         for one in report.slices
     ]
     for entry in report.entries:

@@ -141,6 +141,7 @@ MEMBER_REASONS: Mapping[str, str] = {
     "email_ambiguous": N_("Several contacts have this e-mail address"),
     "contact_taken": N_("The contact belongs to another member already"),
     "shared": N_("Several members fit this contact"),
+    "same_person": N_("Another member has the same e-mail, or the same name and post code"),
     "chosen": N_("Chosen by a person"),
 }
 """Why a member was matched so, by MemberMatch.why or a person's choice."""

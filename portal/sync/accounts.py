@@ -95,7 +95,8 @@ class AccountIndex:
         """Return the one booking account of this line, or why there is none.
 
         The first way that finds anything decides: mapping row, number, name, number and name.
-        Causes: `code_empty`, `account_missing` (code), `account_ambiguous` (code, accounts).
+        Causes: `code_empty`, `account_missing` (code; by "number" where the line has no code and
+        only a revenue account's number), `account_ambiguous` (code, accounts).
         A line of 0.00 needs a code like any other: Cobot's help syncs an invoice only when every
         line carries one. A mapping row whose account is gone is `account_missing`, never another
         account of the same name: the admin had a reason to leave that one.
@@ -118,7 +119,7 @@ class AccountIndex:
             if hits:
                 numbers = ", ".join(sorted({hit.number for hit in hits}))
                 return Cause("account_ambiguous", {"code": written, "accounts": numbers})
-        return _missing(written)
+        return _missing(written) if has_code else _missing(written, by="number")
 
 
 def match_account(
@@ -147,5 +148,5 @@ def _folded(mappings: Mapping[str, int]) -> dict[str, int]:
     return {fold_name(code): account_id for code, account_id in mappings.items()}
 
 
-def _missing(code: str) -> Cause:
-    return Cause("account_missing", {"code": code})
+def _missing(code: str, **more: str) -> Cause:
+    return Cause("account_missing", {"code": code, **more})

@@ -31,7 +31,8 @@ class MemberMatch:
 
     `action` is "link" (to `contact`), "create", or "ambiguous": a person decides among
     `candidates`. `why`: "number", "email", or of an ambiguous one "number_of_stranger",
-    "number_ambiguous", "email_ambiguous", "name_and_post_code", "contact_taken", "shared".
+    "number_ambiguous", "email_ambiguous", "name_and_post_code", "contact_taken", "shared",
+    "same_person".
     """
 
     action: str
@@ -47,10 +48,13 @@ def match_members(
 ) -> dict[str, MemberMatch]:
     """Match every member by its id. `taken` are contacts that other members have already.
 
-    Two members that would get one contact are both a person's to decide.
+    Two members that would get one contact are both a person's to decide, and so are two that seem
+    to be one person and would get a contact each.
     """
     book = _Book(contacts)
     found = {member.id: _match(member, book, taken) for member in members}
+    for member_id in _alike([one for one in members if found[one.id].action == "create"]):
+        found[member_id] = MemberMatch("ambiguous", "same_person")
     counts: dict[str, int] = {}
     for match in found.values():
         if match.contact is not None:
@@ -61,6 +65,19 @@ def match_members(
         else match
         for member_id, match in found.items()
     }
+
+
+def _alike(members: Sequence[Membership]) -> set[str]:
+    """Return the ids of those who share an e-mail address, or a name and a post code."""
+    groups: dict[tuple[str, ...], set[str]] = {}
+    for member in members:
+        code = fold_name(member.address.post_code or "")
+        email = fold_name(member.email or "")
+        if email:
+            groups.setdefault((email,), set()).add(member.id)
+        for name in _names(member) if code else ():
+            groups.setdefault((name, code), set()).add(member.id)
+    return {one for group in groups.values() if len(group) > 1 for one in group}
 
 
 class _Book:

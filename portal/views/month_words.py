@@ -140,8 +140,9 @@ def rows(report: MonthReport) -> Iterator[list[str]]:
             net=_plain(one.net),
             gross=_plain(one.gross),
             currency=EURO,
-            account=f"{one.account} {one.name}".strip(),
-            rate=rate(one.rate),
+            account=f"{one.account} {one.name}".strip()
+            or _("Receipts that were there already: accounts as in sevdesk"),
+            rate=rate(one.rate) if one.rate else "",
         )
     for entry in report.entries:
         row = row_of(entry)

@@ -248,3 +248,18 @@ def test_who_may_heal_is_found_without_a_look_at_what_is_done(core_app: Flask) -
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
             found = connection.exec_driver_sql(f"EXPLAIN {filled}").scalars()
             assert "ix_invoice_sync_failed" in "".join(found)
+
+
+def test_a_number_without_a_code_is_not_repaired_by_an_account_of_that_name(
+    remote: Remote, alpha: Space
+) -> None:
+    remote.control(
+        "POST",
+        f"/sevdesk/{TOKEN}/accounts",
+        {"number": "4401", "name": "8400", "types": ["REVENUE"], "rules": {"1": [0, 7, 19]}},
+    )
+    item = {**line(code=None), "revenueAccount": {"number": "8400"}}
+    made = sync(remote, alpha, items=[item])
+    assert row_of(made).cause_code == "account_missing"
+    assert [group.is_gone for group in heal.groups(alpha)] == [False]
+    assert heal.heal_itself(alpha.id) == 0

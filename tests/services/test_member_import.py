@@ -139,3 +139,14 @@ def test_the_list_of_members_has_a_tenth_of_the_budget(
 ) -> None:
     assert budgets.cobot_limit("GET /api/memberships").calls == 5
     assert budgets.cobot_limit("GET /api/memberships/{id}").calls == 55
+
+
+def test_two_members_who_seem_to_be_one_person_are_a_persons_to_decide(
+    remote: Remote, alpha: Space
+) -> None:
+    for number in ("p1", "p2"):
+        body = {"id": number, "name": "Petra Doppel", "email": "petra@example.org"}
+        remote.control("POST", "/cobot/spaces/alpha/memberships?webhook=0", body)
+    task = ended(member_import.prepare(alpha, actor="admin:owner"))
+    found = {one.remote_id: (one.verdict, one.facts.get("why")) for one in tasks.items(task)}
+    assert found["p1"] == found["p2"] == ("ambiguous", "same_person")

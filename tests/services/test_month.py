@@ -264,3 +264,23 @@ def test_what_was_skipped_keeps_it_from_being_equal_also_where_it_adds_up_to_not
     found = report(remote, alpha)
     assert (found.difference, found.skipped.gross, found.skipped.count) == (0, 0, 2)
     assert not found.is_equal
+
+
+def test_accounts_of_a_receipt_that_was_there_are_not_called_ours(
+    remote: Remote, alpha: Space
+) -> None:
+    book(remote, alpha, 1)
+    made = book(remote, alpha, 2)
+    with retention._permit(alpha):  # as if another tool had made it
+        retention._delete_invoices(alpha, [row_of({"id": made})])
+    db.session.execute(delete(InboxEvent))
+    db.session.commit()
+    announce(alpha, "created_invoice", made)
+    work(alpha)
+    assert row_of({"id": made}).was_adopted
+    found = report(remote, alpha)
+    assert found.is_equal
+    sums = [(one.account, one.name, one.lines, one.gross) for one in found.slices]
+    gross = Decimal("261.80")
+    assert sums == [("", "", 1, gross), ("4400", "Mitgliedschaft", 1, gross)]
+    assert "accounts_not_read" in {row[0] for row in csv_rows(found)}

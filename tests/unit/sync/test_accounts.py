@@ -104,7 +104,8 @@ def test_revenue_account_does_not_count_beside_an_accounting_code():
 
 def test_revenue_account_is_compared_with_numbers_only():
     named = line(accounting_code=None, revenue_account_number="Meeting Rooms")
-    assert match_account(named, CHART, {}) == Cause("account_missing", {"code": "Meeting Rooms"})
+    missing = {"code": "Meeting Rooms", "by": "number"}
+    assert match_account(named, CHART, {}) == Cause("account_missing", missing)
 
 
 def test_empty_chart_finds_nothing():
