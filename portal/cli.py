@@ -8,12 +8,14 @@ from types import FrameType
 import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from flask_migrate.cli import db as migrations_group
 from redis import Redis
 from rq.utils import import_attribute
 from sqlalchemy import select
 
 from portal import cli_checks, cli_privacy
 from portal.cli_doctor import doctor_command
+from portal.cli_migrations import upgrade_command
 from portal.cli_spaces import enter
 from portal.cli_up import up_command
 from portal.core import core
@@ -64,6 +66,7 @@ def register_commands(app: Flask) -> None:
     """Add all commands to the application's command line."""
     for group in GROUPS:
         app.cli.add_command(group)
+    migrations_group.add_command(upgrade_command)
     app.cli.add_command(up_command)
     app.cli.add_command(doctor_command)
     app.cli.add_command(prune_command)

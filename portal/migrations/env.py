@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import Connection
 
 import portal.models  # noqa: F401 - the tables must be known
 from portal import rowsecurity
 from portal.core import core
-from portal.database import Base, db, engine_options
+from portal.database import Base, db
+from portal.services.migrating import owners_engine
 from portal.tenancy import all_spaces
 
 
@@ -34,16 +34,12 @@ def _run_on_all_spaces() -> None:
 
 def _run_as_owner() -> None:
     """On PostgreSQL the tables are their owner's; the portal's role only works with them."""
-    config = core().config
-    options = {**engine_options(config.migrations_url), "pool_size": None, "max_overflow": None}
-    given = {name: value for name, value in options.items() if value is not None}
-    engine = create_engine(config.migrations_url, poolclass=NullPool, **given)
-    with engine.connect() as connection:
+    with owners_engine().connect() as connection:
         # The owner is held by the policies as everybody is: a migration is about all rows.
         connection.exec_driver_sql("SELECT set_config('app.all_spaces', 'migrations', false)")
         connection.commit()
         _run(connection)
-        rowsecurity.establish(connection, config.database_role)
+        rowsecurity.establish(connection, core().config.database_role)
         connection.commit()
 
 

@@ -23,7 +23,7 @@ from portal.core import core
 from portal.database import db, utcnow
 from portal.exchange import NoAnswer, exchange
 from portal.models import InboxEvent
-from portal.services import health, queues, vault
+from portal.services import health, migrating, queues, vault
 from portal.services.directory import all_spaces_by_name
 from portal.tenancy import all_spaces
 
@@ -90,7 +90,7 @@ def _weak_settings(config: Config) -> Iterator[Finding]:
 
 
 def _database() -> Iterator[Finding]:
-    revision, head = health.current_revision(), health.head_revision()
+    revision, head = health.current_revision(), migrating.head_revision()
     if revision is None:
         yield Finding(Grade.BROKEN, "database", "does not answer: check DATABASE_URL")
         return
@@ -131,7 +131,7 @@ def _spaces_apart() -> Finding:
 
 def _keys() -> Iterator[Finding]:
     """Whether TOKEN_KEYS opens what is stored: with a lost key every space must connect again."""
-    if health.current_revision() != health.head_revision():
+    if health.current_revision() != migrating.head_revision():
         return
     spaces = [one for one in all_spaces_by_name() if one.is_connected]
     fields: tuple[vault.Field, ...] = ("cobot_token", "sevdesk_token", "hook_secret")
@@ -178,7 +178,7 @@ def _workers() -> Iterator[Finding]:
         yield Finding(Grade.WARNING, "upkeep", f"{seen}: start flask upkeep run, exactly one")
     else:
         yield Finding(Grade.OK, "upkeep", f"looked around {age:.0f} s ago")
-    if health.current_revision() == health.head_revision():
+    if health.current_revision() == migrating.head_revision():
         oldest = queues.all_spaces_queue_state().oldest_due_at
         db.session.rollback()
         if oldest is not None and (utcnow() - oldest).total_seconds() > LATE_SECONDS:
@@ -240,7 +240,7 @@ def _hooks() -> Iterator[Finding]:
         Grade.OK, "hooks", f"Cobot sends to {address}/hooks/cobot/...; try from outside: "
         f"curl -i {address}/healthz"
     )  # fmt: skip
-    if health.current_revision() != health.head_revision():
+    if health.current_revision() != migrating.head_revision():
         return
     latest = _latest_of_all_spaces()
     db.session.rollback()

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import structlog
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
 from rq import Worker
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.core import PACKAGE, core
+from portal.core import core
 from portal.database import db, utcnow
 from portal.services import queues
+from portal.services.migrating import head_revision
 
 log = structlog.get_logger(__name__)
 
@@ -51,11 +51,6 @@ def readiness() -> dict[str, bool | str | float | None]:
         "upkeep_heartbeat_seconds": beats["upkeep"],
         "oldest_due_seconds": oldest,
     }
-
-
-def head_revision() -> str | None:
-    """Return the newest migration of this release."""
-    return ScriptDirectory(str(PACKAGE / "migrations")).get_current_head()
 
 
 def current_revision() -> str | None:

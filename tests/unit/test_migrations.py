@@ -10,12 +10,19 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import structlog
+from click.testing import Result
+from flask import Flask
 from flask_migrate import check, downgrade, upgrade
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
+from structlog.testing import capture_logs
 
+from portal import cli_migrations
+from portal.app import create_app
 from portal.config import Config
 from portal.core import create_core
 from portal.database import db
+from tests.conftest import set_migration
 
 
 @pytest.fixture
@@ -47,3 +54,77 @@ def test_migrations_lead_there_and_back(
         upgrade()
         assert set(inspect(db.engine).get_table_names()) == tables
         db.engine.dispose()
+
+
+@pytest.fixture
+def unmigrated(database_of_its_own: str, make_config: Callable[..., Config]) -> Iterator[Flask]:
+    """The application on an empty database."""
+    app = create_app(make_config(database_url=database_of_its_own))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def run(app: Flask, *words: str) -> Result:
+    return app.test_cli_runner().invoke(args=list(words))
+
+
+def everything_that_is_there() -> list[tuple[object, ...]]:
+    """Return the schema, and on PostgreSQL the rights and policies, as the database knows them."""
+    questions = (
+        ("SELECT * FROM sqlite_master",)
+        if db.engine.dialect.name == "sqlite"
+        else (
+            "SELECT relname, relkind, relacl::text, relforcerowsecurity, relnatts FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace",
+            "SELECT polname, polrelid FROM pg_policy",
+        )
+    )
+    with db.engine.connect() as connection:
+        return [
+            *connection.execute(text("SELECT 'migration', version_num FROM alembic_version")),
+            *(
+                tuple(row)
+                for one in questions
+                for row in sorted(connection.execute(text(one)), key=str)
+            ),
+        ]
+
+
+def test_a_database_of_a_later_release_is_left_as_it_is(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way back to the version before runs its `flask db upgrade` on what the later one made."""
+    with app.app_context():
+        set_migration("9999")
+        before = everything_that_is_there()
+        # A fresh logger: the one of the module may have been used, and keeps its chain then.
+        monkeypatch.setattr(cli_migrations, "log", structlog.get_logger("test"))
+        with capture_logs() as lines:
+            ended = run(app, "db", "upgrade")
+        assert ended.exit_code == 0
+        [line] = lines
+        assert "the database is newer than this release" in line["event"]
+        assert line["migration"] == "9999"
+        assert everything_that_is_there() == before
+
+
+@pytest.mark.parametrize("words", [["downgrade"], ["downgrade", "0009"], ["stamp", "head"]])
+def test_nothing_but_an_upgrade_takes_an_unknown_migration(app: Flask, words: list[str]) -> None:
+    with app.app_context():
+        set_migration("9999")
+        assert run(app, "db", *words).exit_code == 1
+
+
+def test_the_command_migrates_an_empty_database_and_an_older_one(
+    unmigrated: Flask,
+) -> None:
+    with unmigrated.app_context():
+        assert run(unmigrated, "db", "upgrade", "0009").exit_code == 0
+        assert run(unmigrated, "db", "upgrade").exit_code == 0
+        check()
+
+
+def test_an_upgrade_to_what_nobody_knows_is_still_an_error(app: Flask) -> None:
+    with app.app_context():
+        assert run(app, "db", "upgrade", "9999").exit_code == 1
