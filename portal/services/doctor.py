@@ -96,14 +96,20 @@ def _database() -> Iterator[Finding]:
         return
     name = db.engine.dialect.name
     yield Finding(Grade.OK, "database", f"{name} answers")
-    if revision != head:
+    if migrating.is_of_later_release(revision):
+        yield Finding(
+            Grade.WARNING, "migration", f"the database is at {revision}, of a later release; this "
+            f"one knows {head} and works on: deploy the later one"
+        )  # fmt: skip
+    elif revision != head:
         at = revision or "no migration"
         yield Finding(
             Grade.BROKEN, "migration", f"the database is at {at}, this release needs {head}: "
             "flask db upgrade"
         )  # fmt: skip
         return
-    yield Finding(Grade.OK, "migration", f"{head}, the newest")
+    else:
+        yield Finding(Grade.OK, "migration", f"{head}, the newest")
     if name == "postgresql":
         theirs = db.session.execute(text("SELECT now()")).scalar_one()
         yield _clock("the database", abs((utcnow() - theirs).total_seconds()))
@@ -131,7 +137,7 @@ def _spaces_apart() -> Finding:
 
 def _keys() -> Iterator[Finding]:
     """Whether TOKEN_KEYS opens what is stored: with a lost key every space must connect again."""
-    if health.current_revision() != migrating.head_revision():
+    if not health.can_work_at(health.current_revision()):
         return
     spaces = [one for one in all_spaces_by_name() if one.is_connected]
     fields: tuple[vault.Field, ...] = ("cobot_token", "sevdesk_token", "hook_secret")
@@ -178,7 +184,7 @@ def _workers() -> Iterator[Finding]:
         yield Finding(Grade.WARNING, "upkeep", f"{seen}: start flask upkeep run, exactly one")
     else:
         yield Finding(Grade.OK, "upkeep", f"looked around {age:.0f} s ago")
-    if health.current_revision() == migrating.head_revision():
+    if health.can_work_at(health.current_revision()):
         oldest = queues.all_spaces_queue_state().oldest_due_at
         db.session.rollback()
         if oldest is not None and (utcnow() - oldest).total_seconds() > LATE_SECONDS:
@@ -240,7 +246,7 @@ def _hooks() -> Iterator[Finding]:
         Grade.OK, "hooks", f"Cobot sends to {address}/hooks/cobot/...; try from outside: "
         f"curl -i {address}/healthz"
     )  # fmt: skip
-    if health.current_revision() != migrating.head_revision():
+    if not health.can_work_at(health.current_revision()):
         return
     latest = _latest_of_all_spaces()
     db.session.rollback()

@@ -14,8 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.core import core
 from portal.database import db, utcnow
-from portal.services import queues
-from portal.services.migrating import head_revision
+from portal.services import migrating, queues
 
 log = structlog.get_logger(__name__)
 
@@ -28,29 +27,36 @@ NEEDED = ("database",)
 def readiness() -> dict[str, bool | str | float | None]:
     """Return for each thing we stand on whether it is there, and how old what waits is.
 
-    `database` is there when it is at the newest migration. Ages are seconds; None where nothing
-    waits, or where it cannot be known.
+    `database` is there when this release can work on it (`can_work_at`). Ages are seconds; None
+    where nothing waits, or where it cannot be known.
     """
-    revision, head = current_revision(), head_revision()
+    revision = current_revision()
+    is_there = can_work_at(revision)
     oldest = None
-    if revision == head:
+    if is_there:
         try:
             due_at = queues.all_spaces_queue_state().oldest_due_at
             oldest = round((utcnow() - due_at).total_seconds(), 1) if due_at else None
         except SQLAlchemyError:
-            revision = None
+            revision, is_there = None, False
         finally:
             db.session.rollback()
     beats = heartbeats()
     return {
-        "database": revision == head,
+        "database": is_there,
         "migration": revision,
-        "migration_needed": head,
+        "migration_needed": migrating.head_revision(),
         "queue": core().queue.is_reachable(),
         "worker_heartbeat_seconds": beats["worker"],
         "upkeep_heartbeat_seconds": beats["upkeep"],
         "oldest_due_seconds": oldest,
     }
+
+
+def can_work_at(revision: str | None) -> bool:
+    """Say whether this release can work on a database at this migration: its own newest one, or one
+    of a later release, whose migrations run while this one still works and only add."""
+    return revision == migrating.head_revision() or migrating.is_of_later_release(revision)
 
 
 def current_revision() -> str | None:

@@ -73,6 +73,13 @@ def test_a_migration_that_is_missing(core_app: Flask) -> None:
     assert "flask db upgrade" in found(Grade.BROKEN)["migration"]
 
 
+def test_a_migration_of_a_later_release_is_a_warning(core_app: Flask) -> None:
+    set_migration("9999")
+    assert "migration" not in found(Grade.BROKEN)
+    assert "9999" in found(Grade.WARNING)["migration"]
+    assert found(Grade.OK).keys() >= {"keys", "hooks"}, "the rest is looked at all the same"
+
+
 def test_a_database_and_a_queue_that_are_away(
     remote: Remote, make_config: Callable[..., Config]
 ) -> None:

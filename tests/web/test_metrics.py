@@ -18,8 +18,8 @@ from portal.crypto import digest
 from portal.database import db, utcnow
 from portal.jobqueue import JobQueue
 from portal.models import Budget, State
-from portal.services import health
-from tests.conftest import set_migration
+from portal.services import health, migrating
+from tests.conftest import as_owner, set_migration
 from tests.web.conftest import Cast
 
 TOKEN = "metrics-token-of-the-tests"
@@ -197,6 +197,23 @@ def test_a_database_that_is_not_migrated_is_not_ready(measured: Flask) -> None:
     answer = measured.test_client().get("/readyz")
     assert answer.status_code == 503
     assert (answer.json["database"], answer.json["migration"]) == (False, "0001")
+
+
+def test_a_database_of_a_later_release_is_ready(measured: Flask) -> None:
+    """The new version migrates first, and the old one has to answer until it is replaced."""
+    with measured.app_context():
+        set_migration("9999")
+    answer = measured.test_client().get("/readyz")
+    assert answer.status_code == 200
+    assert (answer.json["database"], answer.json["migration"]) == (True, "9999")
+    assert answer.json["migration_needed"] == migrating.head_revision()
+
+
+def test_a_database_before_its_first_migration_is_not_ready(measured: Flask) -> None:
+    with measured.app_context():
+        as_owner("DELETE FROM alembic_version")
+    answer = measured.test_client().get("/readyz")
+    assert (answer.status_code, answer.json["migration"]) == (503, "")
 
 
 def test_without_database_there_are_still_figures(make_app: Callable[..., Flask]) -> None:
