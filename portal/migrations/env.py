@@ -9,7 +9,7 @@ import portal.models  # noqa: F401 - the tables must be known
 from portal import rowsecurity
 from portal.core import core
 from portal.database import Base, db
-from portal.services.migrating import owners_engine
+from portal.services import migrating
 from portal.tenancy import all_spaces
 
 
@@ -34,13 +34,18 @@ def _run_on_all_spaces() -> None:
 
 def _run_as_owner() -> None:
     """On PostgreSQL the tables are their owner's; the portal's role only works with them."""
-    with owners_engine().connect() as connection:
+    with migrating.owners_engine().connect() as connection:
         # The owner is held by the policies as everybody is: a migration is about all rows.
         connection.exec_driver_sql("SELECT set_config('app.all_spaces', 'migrations', false)")
+        connection.exec_driver_sql(f"SET lock_timeout = '{migrating.LOCK_TIMEOUT}'")
         connection.commit()
-        _run(connection)
-        rowsecurity.establish(connection, core().config.database_role)
-        connection.commit()
+        migrating.with_patience(connection, lambda: _run_and_establish(connection))
+
+
+def _run_and_establish(connection: Connection) -> None:
+    _run(connection)
+    rowsecurity.establish(connection, core().config.database_role)
+    connection.commit()
 
 
 if context.is_offline_mode():

@@ -1,16 +1,31 @@
-"""Where the database stands beside this release, for `flask db upgrade` and for who looks."""
+"""Where the database stands beside this release, and how a migration waits for its tables."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import sleep
 from typing import Any
 
+import structlog
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import NullPool, create_engine
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from portal.core import PACKAGE, core
 from portal.database import db, engine_options
+
+log = structlog.get_logger(__name__)
+
+LOCK_TIMEOUT = "3s"
+"""So long a migration waits for a table (PostgreSQL's lock_timeout): who wants to read the table
+meanwhile waits behind it."""
+TRIES = 10
+PAUSE_SECONDS = 5.0
+"""Between two tries, for those who waited."""
 
 
 def head_revision() -> str | None:
@@ -46,6 +61,31 @@ def owners_revision() -> str:
     """
     with owners_engine().connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def with_patience(connection: Connection, migrate: Callable[[], None]) -> None:
+    """Run what migrates, again and again while others hold its tables, such as a backup.
+
+    With LOCK_TIMEOUT on the connection nobody waits long behind it. `migrate` must be fit to run
+    again: each migration is a transaction, and those that are done are not repeated. Raises
+    CommandError, which Flask-Migrate ends with 1, when TRIES were not enough.
+    """
+    for number in range(1, TRIES + 1):
+        try:
+            migrate()
+            return
+        except OperationalError as err:
+            if not isinstance(err.orig, LockNotAvailable):
+                raise
+            # Alembic makes a transaction of each migration only where none is open.
+            connection.rollback()
+        if number < TRIES:
+            log.warning("a table is in use, the migration tries again", tries=f"{number}/{TRIES}")
+            sleep(PAUSE_SECONDS)
+    raise CommandError(
+        f"A table was in use at each of {TRIES} tries, by a backup or a long query. The migration "
+        "that needs it has changed nothing; run flask db upgrade again when that is over."
+    )
 
 
 def _migrations() -> ScriptDirectory:

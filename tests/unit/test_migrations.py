@@ -15,6 +15,7 @@ from click.testing import Result
 from flask import Flask
 from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from portal import cli_migrations
@@ -22,7 +23,12 @@ from portal.app import create_app
 from portal.config import Config
 from portal.core import create_core
 from portal.database import db
+from portal.services import migrating
 from tests.conftest import set_migration
+
+on_postgres = pytest.mark.skipif(
+    "TEST_DATABASE_URL" not in os.environ, reason="SQLite has no locks of tables"
+)
 
 
 @pytest.fixture
@@ -128,3 +134,75 @@ def test_the_command_migrates_an_empty_database_and_an_older_one(
 def test_an_upgrade_to_what_nobody_knows_is_still_an_error(app: Flask) -> None:
     with app.app_context():
         assert run(app, "db", "upgrade", "9999").exit_code == 1
+
+
+@pytest.fixture
+def reader(unmigrated: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection]:
+    """Somebody who reads a table that the next migration changes, as a backup does, for long."""
+    monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "200ms")
+    assert run(unmigrated, "db", "upgrade", "0009").exit_code == 0
+    with psycopg.connect(address_of(unmigrated)) as connection:
+        connection.execute("SELECT count(*) FROM invoice_sync")
+        yield connection
+
+
+def address_of(app: Flask) -> str:
+    return str(app.extensions["portal"].config.database_url.get_secret_value())
+
+
+def everybody_reads(app: Flask) -> None:
+    with psycopg.connect(address_of(app)) as connection:
+        connection.execute("SET statement_timeout = '1s'")
+        connection.execute("SELECT count(*) FROM invoice_sync")
+
+
+@on_postgres
+def test_a_migration_waits_for_a_long_reader_and_lets_the_others_through(
+    unmigrated: Flask, reader: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        everybody_reads(unmigrated)
+        if len(pauses) == 3:
+            reader.commit()
+
+    monkeypatch.setattr(migrating, "sleep", pause)
+    assert run(unmigrated, "db", "upgrade").exit_code == 0
+    assert pauses == [migrating.PAUSE_SECONDS] * 3
+    with unmigrated.app_context():
+        assert migrating.owners_revision() == migrating.head_revision()
+        check()
+
+
+@on_postgres
+def test_a_migration_gives_up_on_a_reader_that_never_ends_and_says_what_to_do(
+    unmigrated: Flask,
+    reader: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(migrating, "sleep", pauses.append)
+    ended = run(unmigrated, "db", "upgrade")
+    assert (ended.exit_code, len(pauses)) == (1, migrating.TRIES - 1)
+    assert "run flask db upgrade again" in caplog.text
+    assert "Traceback" not in caplog.text
+    everybody_reads(unmigrated)
+    with unmigrated.app_context():
+        assert migrating.owners_revision() == "0009", "each migration is done or not at all"
+
+
+@on_postgres
+def test_other_faults_of_a_migration_are_not_tried_again(
+    core_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "sleep", lambda _: pytest.fail("a pause"))
+    away = OperationalError("SELECT 1", None, psycopg.OperationalError("away"))
+
+    def fail() -> None:
+        raise away
+
+    with db.engine.connect() as connection, pytest.raises(OperationalError):
+        migrating.with_patience(connection, fail)
