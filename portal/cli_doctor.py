@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from sqlalchemy.exc import ArgumentError
 
 from portal.config import ConfigError
 from portal.core import create_core
@@ -21,7 +20,7 @@ def doctor_command() -> None:
     """
     try:
         app = create_core()
-    except (ConfigError, ArgumentError) as err:
+    except ConfigError as err:
         _print(Finding(Grade.BROKEN, "settings", str(err)))
         raise click.exceptions.Exit(1) from None
     worst = Grade.OK

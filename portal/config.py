@@ -17,12 +17,17 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis.connection import parse_url
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from portal.errors import PortalError
 
 FEWEST_LOOKS = 3
 """So many empty looks at the least stand before a second write."""
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+DATABASES = {"sqlite", "postgres", "postgresql", "postgresql+psycopg"}
+"""What an address of the database may begin with: the drivers that we ship."""
 
 
 class ConfigError(PortalError):
@@ -111,6 +116,26 @@ class Config(BaseSettings):
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return value or None
+
+    @field_validator("database_url", "migrations_database_url")
+    @classmethod
+    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _check_database_address(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: SecretStr) -> SecretStr:
+        _check_readable(value.get_secret_value())
+        try:
+            parse_url(value.get_secret_value())  # type: ignore[no-untyped-call]
+        except ValueError:
+            raise ValueError(
+                "must be an address such as redis://host:6379/0, rediss://host:6379/0 or "
+                "unix:///run/valkey.sock"
+            ) from None
+        return value
 
     @field_validator("token_keys")
     @classmethod
@@ -226,6 +251,33 @@ class Config(BaseSettings):
             if url.startswith(short):
                 return "postgresql+psycopg://" + url.removeprefix(short)
         return url
+
+
+def _check_database_address(url: str) -> None:
+    """Raise ValueError, without the address, where the database cannot be found by it."""
+    _check_readable(url)
+    try:
+        parts = make_url(url)
+        is_usable = parts.drivername in DATABASES
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        is_usable = False
+    # sqlite://portal.db names a host; a file has three strokes before it, or four.
+    if not is_usable or (parts.drivername == "sqlite" and parts.host):
+        raise ValueError(
+            "must be an address such as postgresql://user:password@host/portal or "
+            "sqlite:////srv/portal/portal.db"
+        )
+
+
+def _check_readable(url: str) -> None:
+    """Raise ValueError, without the address, where its host cannot be told from its password."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        raise ValueError(
+            "cannot be read: characters such as [ ] / ? # @ have to be percent-encoded in a user "
+            "name or password, [ as %5B and ] as %5D"
+        ) from None
 
 
 def _passwords_in(url: str) -> list[str]:

@@ -153,6 +153,34 @@ def test_missing_settings_are_its_first_finding(tmp_path: os.PathLike[str]) -> N
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("words", [["doctor"], ["spaces", "list"]])
+def test_addresses_that_cannot_be_read_are_named_and_there_is_no_traceback(
+    tmp_path: os.PathLike[str], words: list[str]
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", f"{ROOT}/wsgi.py", *words],
+        cwd=tmp_path,
+        env=environment(
+            SECRET_KEY="test-secret-key-of-the-tests",
+            TOKEN_KEYS=new_key(),
+            DATABASE_URL="postgresql://u:ge[heim@h/db",
+            REDIS_URL="http://geheim",
+            PUBLIC_URL="https://portal.example",
+            COBOT_CLIENT_ID="demo",
+            COBOT_CLIENT_SECRET="demo-secret",
+        ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = ended.stdout + ended.stderr
+    assert ended.returncode != 0
+    assert "Traceback" not in said
+    assert "DATABASE_URL: " in said
+    assert "REDIS_URL: " in said
+    assert "heim" not in said
+
+
 def test_the_exit_code_says_whether_something_is_broken(
     core_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
