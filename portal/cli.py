@@ -180,12 +180,17 @@ def delete_space(space: str) -> None:
 @click.command("prune")
 @with_appcontext
 def prune_command() -> None:
-    """Let go what is older than the settings RETENTION_* allow, in all spaces."""
+    """Let go what is older than the settings RETENTION_* allow, in all spaces.
+
+    Ends with 1 where that failed in some space; the log says where.
+    """
     gone = housekeeping.let_old_things_of_all_spaces_go()
     for kind, rows in gone.items():
         click.echo(f"{kind}\t{rows}")
     if not gone:
         click.echo("nothing is old enough")
+    if housekeeping.FAILED in gone:
+        raise SystemExit(1)
 
 
 @keys.command("new")

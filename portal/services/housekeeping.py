@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -29,39 +30,63 @@ from portal.tenancy import all_spaces, in_space
 
 log = structlog.get_logger(__name__)
 
+FAILED = "failed spaces"
+"""Among what went: how often letting go failed in one space."""
+
 
 def let_old_things_of_all_spaces_go() -> dict[str, int]:
-    """Delete in all spaces what is past its time; return how much of each kind went. Commits."""
+    """Delete in all spaces what is past its time; return how much of each kind went. Commits.
+
+    A space in which that fails holds up no other: it is logged, counted, and under FAILED.
+    """
     # Upkeep does these more often; whoever lets old things go by hand means them as well.
-    gone = {
-        "calls": calls.forget_old_calls_of_all_spaces(),
-        "lists": task_upkeep.tidy_all_spaces(),
-        "sign-ins": sessions.end_expired_sessions(),
-    }
-    gone |= _old_rows_of_all_spaces() | {"invoices": 0, "members": 0, "names": 0, "spaces": 0}
-    until = retention.prune_until()
-    for space in _all_spaces():
-        with in_space(space.id):
-            invoices = retention.prune(space, until)
-            members = retention.prune_members(space, until)
-            gone["invoices"] += invoices
-            gone["members"] += members
-            if invoices or members:
-                gone["names"] += _let_names_go(space.id)
-    for space in all_spaces_past_their_grace():
-        with in_space(space.id):
-            gone["spaces"] += _delete(space)
+    gone = Counter(
+        {
+            "calls": calls.forget_old_calls_of_all_spaces(),
+            "lists": task_upkeep.tidy_all_spaces(),
+            "sign-ins": sessions.end_expired_sessions(),
+        }
+    )
+    gone.update(_old_rows_of_all_spaces())
+    for space_id in _all_spaces():
+        gone += _of_one(space_id, _let_rows_go)
+    for space_id in all_spaces_past_their_grace():
+        gone += _of_one(space_id, _let_space_go)
     return {kind: rows for kind, rows in gone.items() if rows}
 
 
-def _delete(space: Space) -> bool:
-    """Delete a space past its time; False where somebody kept or connected it meanwhile."""
+def _of_one(space_id: int, let_go: Callable[[Space], dict[str, int]]) -> Counter[str]:
+    """Return what went in one space."""
+    with in_space(space_id):
+        # Outside of the try: without a database no space needs to be tried.
+        space = db.session.get(Space, space_id)
+        if space is None:
+            return Counter()
+        try:
+            return Counter(let_go(space))
+        except Exception as err:
+            db.session.rollback()
+            core().counters.add("portal_faults", "upkeep")
+            log.exception("old things stay", space=space_id, exc_info=err)
+            return Counter({FAILED: 1})
+
+
+def _let_rows_go(space: Space) -> dict[str, int]:
+    until = retention.prune_until()
+    invoices = retention.prune(space, until)
+    members = retention.prune_members(space, until)
+    names = _let_names_go(space.id) if invoices or members else 0
+    return {"invoices": invoices, "members": members, "names": names}
+
+
+def _let_space_go(space: Space) -> dict[str, int]:
+    """Delete a space past its time, unless somebody kept or connected it meanwhile."""
     try:
         retention.delete_space(space, unless_kept=True)
     except ValueError as err:
         log.info("not deleted", space=space.id, error=str(err))
-        return False
-    return True
+        return {}
+    return {"spaces": 1}
 
 
 @all_spaces("what is past its time")
@@ -87,11 +112,11 @@ def deleted_at(space: Space) -> datetime | None:
 
 
 @all_spaces("disconnected spaces past their time")
-def all_spaces_past_their_grace() -> Sequence[Space]:
-    """Return the spaces that are to be deleted now."""
+def all_spaces_past_their_grace() -> Sequence[int]:
+    """Return the ids of the spaces that are to be deleted now."""
     grace = _days(core().config.retention_disconnected_days)
     return db.session.scalars(
-        select(Space)
+        select(Space.id)
         .where(
             Space.connected_at.is_(None),
             Space.kept_since.is_(None),
@@ -117,8 +142,8 @@ def keep(space: Space, is_wanted: bool, *, actor: str) -> bool:
 
 
 @all_spaces("which spaces there are")
-def _all_spaces() -> Sequence[Space]:
-    return db.session.scalars(select(Space).order_by(Space.id)).all()
+def _all_spaces() -> Sequence[int]:
+    return db.session.scalars(select(Space.id).order_by(Space.id)).all()
 
 
 def _old_messages() -> Delete:

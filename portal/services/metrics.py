@@ -37,10 +37,13 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "Calls to a remote side; status is none where no answer came.",
         ("side", "status"),
     ),
-    "portal_faults": ("Faults of our own: pages, hooks, rows and looks that failed.", ("where",)),
+    "portal_faults": (
+        "Faults of our own: pages, hooks, rows, looks and upkeep that failed.",
+        ("where",),
+    ),
 }
 AT_NOUGHT: Mapping[str, tuple[Field, ...]] = {
-    "portal_faults": (("page",), ("hook",), ("sync",), ("look",)),
+    "portal_faults": (("page",), ("hook",), ("sync",), ("look",), ("upkeep",)),
     "portal_hooks": tuple((event, status) for event in EVENTS for status in ("202", "503")),
 }
 """Told before the first of them: Prometheus sees a rise only from a value that it saw before."""

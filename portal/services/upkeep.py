@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import exists, func, or_, select, text, update
@@ -25,40 +26,64 @@ from portal.tenancy import all_spaces
 
 log = structlog.get_logger(__name__)
 
+Result = TypeVar("Result")
+
 TICK_SECONDS = 0.25
 """The longest time between two looks for alarms; one look takes an index. One that is known to go
 off before is kept to the moment: what waits for its budget of calls loses nothing of it."""
 WAKE_AGAIN = timedelta(seconds=60)
 """A woken space that no worker looked at is woken again after this."""
 
+AFTER_FAULT_SECONDS = 1.0
+"""The pause after a round in which alarms could not be looked at: it is likely to fail again."""
+
 AT_ONCE = 500
 """So many spaces are looked up, and put into the queue, in one go."""
 
 
 def run(should_stop: Callable[[], bool]) -> None:
-    """Tick until told to stop; sweep every UPKEEP_SECONDS. A lost database is waited for."""
+    """Tick until told to stop; sweep every UPKEEP_SECONDS, let old things go once a day.
+
+    A fault ends nothing: the alarms of all spaces hang on this process, and it would be met again
+    after a restart. What failed is done again when its time comes, the next day what is done daily.
+    """
     next_sweep = 0.0
     tidied_on: date | None = None
     while not should_stop():
-        pause = TICK_SECONDS
+        # Alarms first: the rest may take long.
+        woken = _tried(tick_all_spaces)
+        looks = _tried(task_upkeep.wake_due_in_all_spaces)
+        if time.monotonic() >= next_sweep:
+            next_sweep = time.monotonic() + core().config.upkeep_seconds
+            health.beat()
+            _tried(sweep_all_spaces)
+        if tidied_on != utcnow().date():
+            tidied_on = utcnow().date()
+            gone = _tried(housekeeping.let_old_things_of_all_spaces_go)
+            for kind, rows in (gone or {}).items():
+                log.info("old things deleted", kind=kind, rows=rows)
+        ahead = _tried(seconds_to_alarm_of_all_spaces)
+        core().counters.flush_soon()
+        if woken is None or looks is None or ahead is None:
+            time.sleep(AFTER_FAULT_SECONDS)
+        else:
+            time.sleep(min(TICK_SECONDS, ahead))
+
+
+def _tried(step: Callable[[], Result]) -> Result | None:
+    """Return what the step returns, None where it failed: that is logged, and counted where it is
+    more than a database that is away."""
+    try:
         try:
-            if time.monotonic() >= next_sweep:
-                next_sweep = time.monotonic() + core().config.upkeep_seconds
-                health.beat()
-                sweep_all_spaces()
-            if tidied_on != utcnow().date():
-                tidied_on = utcnow().date()
-                for kind, gone in housekeeping.let_old_things_of_all_spaces_go().items():
-                    log.info("old things deleted", kind=kind, rows=gone)
-            tick_all_spaces()
-            task_upkeep.wake_due_in_all_spaces()
-            pause = min(TICK_SECONDS, seconds_to_alarm_of_all_spaces())
-        except OperationalError as err:
-            db.session.rollback()
-            log.error("the database is away, upkeep waits", error=str(err.orig))
+            return step()
         finally:
-            db.session.remove()
-        time.sleep(pause)
+            db.session.remove()  # may fail as well, on a connection that is gone
+    except OperationalError as err:
+        log.error("the database is away, upkeep waits", error=str(err.orig))
+    except Exception as err:
+        core().counters.add("portal_faults", "upkeep")
+        log.exception("unexpected error, upkeep goes on", exc_info=err)
+    return None
 
 
 @all_spaces("when the next alarm goes off")

@@ -67,7 +67,8 @@ def test_the_wrong_token_sees_nothing(measured: Flask, sent: str | None) -> None
 def test_what_alerts_wait_for_is_told_from_nought(measured: Flask) -> None:
     """Prometheus sees no rise in a figure whose first value is one."""
     found = read(measured)
-    assert found["portal_faults_total"] == {("page",): 0, ("hook",): 0, ("sync",): 0, ("look",): 0}
+    places = ("page", "hook", "sync", "look", "upkeep")
+    assert found["portal_faults_total"] == {(place,): 0 for place in places}
     assert found["portal_hooks_total"][("created_invoice", "503")] == 0
     with measured.app_context():
         core().counters.add("portal_faults", "page")
