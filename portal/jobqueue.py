@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 from redis import Redis
@@ -33,6 +34,9 @@ JOB_TIMEOUT_SECONDS = 600
 PENDING_SECONDS = 50
 """For so long a wake-up that is in the queue stands for all further ones. Less than the minute
 after which upkeep wakes a space again: else the mark of a lost one would keep that one away."""
+LAST = ":last"
+"""Behind the name of a mark: the id of the job that was put in last, until it begins. It stays
+longer than the mark, so that a job which waits longer is found in the queue instead of added."""
 
 
 def is_out_of_time(error: BaseException | None) -> bool:
@@ -43,6 +47,15 @@ def is_out_of_time(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+class _Wish(NamedTuple):
+    """A space that is to be woken; `last` is the id of the job that did not begin yet."""
+
+    space_id: int
+    queue: str
+    mark: str
+    last: bytes | None
 
 
 class JobQueue:
@@ -60,36 +73,56 @@ class JobQueue:
 
         A wake-up that already waits in the queue is not added a second time.
         """
-        return self._enqueue(DRAIN_JOB, space_id, queue)
+        return self._put_in(DRAIN_JOB, {space_id: queue})
 
     def wake_all(self, queues: Mapping[int, str]) -> bool:
-        """Ask workers to look at these spaces, each through its queue: two questions for all.
+        """Ask workers to look at these spaces, each through its queue: a few questions for all.
 
         As `wake` does: one that waits already is not added, and Redis may be away.
         """
-        if not queues:
-            return True
-        marks = [self._mark(space_id, queue, DRAIN_JOB) for space_id, queue in queues.items()]
+        return not queues or self._put_in(DRAIN_JOB, queues)
+
+    def _put_in(self, job: str, queues: Mapping[int, str]) -> bool:
+        marks = [self._mark(space_id, queue, job) for space_id, queue in queues.items()]
         try:
             with self.redis.pipeline(transaction=False) as pipe:
                 for mark in marks:
                     pipe.set(mark, "1", nx=True, ex=PENDING_SECONDS)
-                is_new = pipe.execute()
+                    pipe.get(mark + LAST)
+                said = pipe.execute()
+            asked = zip(queues.items(), marks, said[::2], said[1::2], strict=True)
+            new = [_Wish(*place, mark, last) for place, mark, is_new, last in asked if is_new]
             try:
-                with self.redis.pipeline() as pipe:
-                    new = [one for one, is_so in zip(queues.items(), is_new, strict=True) if is_so]
-                    for name in {queue for _, queue in new}:
-                        jobs = [self._job(DRAIN_JOB, one, name) for one, at in new if at == name]
-                        self.queue(name).enqueue_many(jobs, pipeline=pipe)
-                    pipe.execute()
+                self._add(job, [wish for wish in new if not self._waits(wish)])
             except BaseException:
-                made = [mark for mark, is_so in zip(marks, is_new, strict=True) if is_so]
-                self.redis.delete(*made)
+                self.redis.delete(*(wish.mark for wish in new))
                 raise
         except RedisError as err:
-            log.warning("queue is away, the spaces are woken again", error=str(err))
+            log.warning("queue is away, upkeep wakes again", spaces=len(queues), error=str(err))
             return False
         return True
+
+    def _waits(self, wish: _Wish) -> bool:
+        """Say whether its last job still is in the queue. Only asked where that one did not begin.
+
+        Without a listener each sweep would add one more. It is left where it is: moved to the end
+        each minute it would never be reached in a long queue. Neither a fixed id nor a time to
+        live would do: RQ deletes the job of an id at its end, also where that one was put in again
+        meanwhile; and the id of a job that ran out of time stays in the queue's list.
+        """
+        if wish.last is None:
+            return False
+        return self.redis.lpos(self.queue(wish.queue).key, wish.last.decode()) is not None
+
+    def _add(self, job: str, wishes: Sequence[_Wish]) -> None:
+        with self.redis.pipeline() as pipe:
+            for name in {wish.queue for wish in wishes}:
+                here = [wish for wish in wishes if wish.queue == name]
+                jobs = [self._job(job, wish.space_id, name) for wish in here]
+                made = self.queue(name).enqueue_many(jobs, pipeline=pipe)
+                for wish, one in zip(here, made, strict=True):
+                    pipe.set(wish.mark + LAST, one.id)
+            pipe.execute()
 
     @staticmethod
     def _job(job: str, space_id: int, queue: str) -> EnqueueData:
@@ -104,35 +137,21 @@ class JobQueue:
 
     def catch_up(self, space_id: int) -> bool:
         """Ask a worker to compare the space with Cobot's list. Return False when Redis is away."""
-        return self._enqueue(CATCH_UP_JOB, space_id, BACKFILL)
+        return self._put_in(CATCH_UP_JOB, {space_id: BACKFILL})
 
     def work_on_tasks(self, space_id: int) -> bool:
         """Ask a worker to go on with the space's looks. Return False when Redis is away."""
-        return self._enqueue(TASKS_JOB, space_id, BACKFILL)
+        return self._put_in(TASKS_JOB, {space_id: BACKFILL})
 
     def heal(self, space_id: int) -> bool:
         """Ask a worker whether causes of failures are gone. False when Redis is away."""
-        return self._enqueue(HEAL_JOB, space_id, BACKFILL)
-
-    def _enqueue(self, job: str, space_id: int, queue: str) -> bool:
-        try:
-            mark = self._mark(space_id, queue, job)
-            if not self.redis.set(mark, "1", nx=True, ex=PENDING_SECONDS):
-                return True
-            try:
-                self.queue(queue).enqueue_many([self._job(job, space_id, queue)])
-            except BaseException:
-                self.redis.delete(mark)
-                raise
-        except RedisError as err:
-            log.warning("queue is away, upkeep will wake the space", space=space_id, error=str(err))
-            return False
-        return True
+        return self._put_in(HEAL_JOB, {space_id: BACKFILL})
 
     def started(self, space_id: int, *, queue: str = DRAIN, job: str = DRAIN_JOB) -> None:
         """Say that the wake-up left the queue: what comes from now on needs a new one."""
         try:
-            self.redis.delete(self._mark(space_id, queue, job))
+            mark = self._mark(space_id, queue, job)
+            self.redis.delete(mark, mark + LAST)
         except RedisError as err:
             log.warning("queue is away", space=space_id, error=str(err))
 

@@ -144,3 +144,71 @@ def test_jobs_hold_ids_only(core_app: Flask) -> None:
     data = connection.hget(f"rq:job:{job_id}", "data")
     assert data is not None
     assert json.loads(zlib.decompress(data)) == [jobqueue.DRAIN_JOB, None, [7, "drain"], {}]
+
+
+def pass_a_minute(connection: Redis) -> None:
+    """Let the marks of wake-ups end, as they do before upkeep's next sweep."""
+    for mark in connection.scan_iter("portal:wake:*"):
+        if connection.ttl(mark) > 0:
+            connection.delete(mark)
+
+
+def test_without_a_listener_redis_does_not_grow(core_app: Flask) -> None:
+    queue, spaces = core().queue, range(1, 21)
+    connection: Redis = queue.redis
+    connection.flushdb()
+    sizes = []
+    for _ in range(5):
+        for space_id in spaces:
+            assert queue.catch_up(space_id)
+            assert queue.heal(space_id)
+            assert queue.work_on_tasks(space_id)
+            assert queue.wake(space_id, queue="interactive")
+        assert queue.wake_all(dict.fromkeys(spaces, "drain"))
+        lengths = {name: queue.queue(name).count for name in jobqueue.QUEUES}
+        assert lengths == {"interactive": 20, "drain": 20, "backfill": 3 * 20}
+        sizes.append(len(list(connection.scan_iter("rq:job:*"))))
+        pass_a_minute(connection)
+    assert sizes == [5 * 20] * 5
+
+
+def test_what_waits_keeps_its_place(core_app: Flask) -> None:
+    """To be put at the end each minute would mean never to be reached in a long queue."""
+    queue = core().queue
+    queue.redis.flushdb()
+    for space_id in (1, 2, 3):
+        queue.wake(space_id)
+    before = queue.queue("drain").job_ids
+    pass_a_minute(queue.redis)
+    queue.wake(1)
+    queue.wake_all({2: "drain"})
+    assert queue.queue("drain").job_ids == before
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_wake_up_that_got_lost_is_put_in_again(core_app: Flask, at_once: bool) -> None:
+    queue = core().queue
+    queue.redis.flushdb()
+
+    def wake() -> bool:
+        return queue.wake_all({1: "drain"}) if at_once else queue.wake(1)
+
+    wake()
+    # Taken out by a worker that dies with it: neither the job nor "started" is told to anybody.
+    assert queue.redis.lpop("rq:queue:drain")
+    pass_a_minute(queue.redis)
+    assert wake()
+    assert queue.queue("drain").count == 1
+
+
+def test_a_wake_up_while_the_job_runs_is_put_in(core_app: Flask) -> None:
+    """A hook that comes while its space is worked on must not wait for the next minute."""
+    queue = core().queue
+    queue.redis.flushdb()
+    queue.wake(1, queue="interactive")
+    assert queue.redis.lpop("rq:queue:interactive")
+    queue.started(1, queue="interactive")
+    queue.wake(1, queue="interactive")
+    assert queue.queue("interactive").count == 1
+    queue.started(1, queue="interactive")
+    assert list(queue.redis.scan_iter("portal:wake:*")) == []

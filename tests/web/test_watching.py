@@ -10,7 +10,8 @@ import pytest
 import yaml
 from flask import Flask
 
-from portal.services import metrics
+from portal.jobqueue import QUEUES
+from portal.services import metrics, queues
 from tests.conftest import ROOT
 from tests.web.conftest import Cast
 
@@ -66,6 +67,14 @@ def test_every_alert_says_what_to_do() -> None:
         assert rule["annotations"].keys() == {"summary", "action"}
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert f"`{rule['alert']}`" in handbook
+
+
+def test_nobody_who_works_is_missed_in_silence(core_app: Flask) -> None:
+    """Each queue has workers of its own, and what never ran has no figure that could be high."""
+    [gone] = [rule["expr"] for rule in RULES if rule["alert"] == "PortalWorkersGone"]
+    assert "min by (queue) (portal_workers) == 0" in gone
+    assert 'absent(portal_heartbeat_seconds{process="upkeep"})' in gone
+    assert {line.name for line in queues.lines() or ()} == set(QUEUES)
 
 
 def test_panels_do_not_lie_over_each_other() -> None:
