@@ -14,14 +14,15 @@ import pytest
 from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
+from rq import Queue, Worker
 from rq.registry import FailedJobRegistry
 from rq.utils import import_attribute
 
+from jobs.worker import StayingWorker
 from portal import cli, jobqueue
 from portal.config import Config
 from portal.core import core
-from portal.services import upkeep
+from portal.services import health, queues, upkeep
 from tests.conftest import ROOT
 
 RQ = [sys.executable, "-m", "rq.cli", "worker", "--burst", "--quiet"]
@@ -212,3 +213,46 @@ def test_a_wake_up_while_the_job_runs_is_put_in(core_app: Flask) -> None:
     assert queue.queue("interactive").count == 1
     queue.started(1, queue="interactive")
     assert list(queue.redis.scan_iter("portal:wake:*")) == []
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_a_worker_is_seen_again_after_redis_was_emptied(core_app: Flask, in_pipeline: bool) -> None:
+    redis_url = core().config.redis_url.get_secret_value()
+    # A connection of its own, as a worker has: it makes the time-out of its connection longer.
+    connection = Redis.from_url(redis_url)
+    connection.flushall()
+    worker = StayingWorker(["backfill"], connection=connection)
+    worker.register_birth()
+    worker.set_state("idle")
+    connection.flushall()
+    with connection.pipeline() as pipe:
+        worker.heartbeat(90, pipeline=pipe if in_pipeline else None)
+        pipe.execute()
+    [seen] = Worker.all(connection=connection)
+    assert (seen.name, seen.queue_names(), seen.pid) == (worker.name, ["backfill"], os.getpid())
+    assert seen.get_state() == "idle"
+    assert seen.birth_date is not None
+    assert 0 < connection.ttl(worker.key) <= 90
+    assert {line.name: line.workers for line in queues.lines() or ()} == {
+        "interactive": 0,
+        "drain": 0,
+        "backfill": 1,
+    }
+    assert health.heartbeats()["worker"] is not None
+    assert connection.smembers("rq:workers:backfill") == {worker.key.encode()}
+    worker.register_death()
+    assert Worker.all(connection=connection) == []
+    connection.close()
+
+
+def test_a_heartbeat_of_a_worker_that_is_known_changes_nothing_else(core_app: Flask) -> None:
+    connection = Redis.from_url(core().config.redis_url.get_secret_value())
+    connection.flushall()
+    worker = StayingWorker(["drain"], connection=connection)
+    worker.register_birth()
+    before = connection.hgetall(worker.key)
+    worker.heartbeat()
+    after = connection.hgetall(worker.key)
+    assert {**after, b"last_heartbeat": b""} == {**before, b"last_heartbeat": b""}
+    worker.register_death()
+    connection.close()
