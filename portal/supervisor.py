@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -172,7 +173,7 @@ class Supervisor:
             self._lock = None
 
     def say(self, text: str) -> None:
-        print(f"supervisor | {text}", file=sys.stderr, flush=True)
+        _print_line("supervisor", text)
 
     def _reap(self) -> None:
         for running in self._running.values():
@@ -229,8 +230,7 @@ class Supervisor:
         if said == b"" and running.rest:
             lines, running.rest = [*lines, running.rest], b""
         for line in lines:
-            text = line.decode(errors="replace")
-            print(f"{running.process.name} | {text}", file=sys.stderr, flush=True)
+            _print_line(running.process.name, line.decode(errors="replace"))
 
     def _note_crash(self, running: _Running, now: float) -> None:
         kill_session(running.popen.pid)
@@ -260,6 +260,12 @@ class Supervisor:
             if pipe in self._selector.get_map():
                 self._selector.unregister(pipe)
             pipe.close()
+
+
+def _print_line(name: str, text: str) -> None:
+    # Full, closed or not read any more: no reason to end what the line tells of.
+    with suppress(OSError, ValueError):
+        print(f"{name} | {text}", file=sys.stderr, flush=True)
 
 
 def _take_lock(path: Path, *, seconds: float = STOP_SECONDS + 5) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -210,3 +211,55 @@ def test_keys_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> 
     first = kept_secrets(path)
     assert kept_secrets(path) == first
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+class _Unwritable(io.StringIO):
+    """Standard error on a full disk, or with nobody who reads it any more."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _text: str) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "no space left"), BrokenPipeError(32, "broken pipe"), ValueError("closed file")],
+)
+def test_a_log_that_cannot_be_written_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(supervisor_module, "BACKOFF_SECONDS", (0.01, 0.01, 600))
+    monkeypatch.setattr(sys, "stderr", _Unwritable(error))
+    supervisor = Supervisor(folder=ROOT)
+    try:
+        pid = supervisor.start(python("web", "print('one'); import time; time.sleep(600)"))
+        os.kill(pid, signal.SIGKILL)
+
+        def is_back() -> bool:
+            supervisor.tick()
+            return supervisor.is_alive("web") and supervisor.pid("web") != pid
+
+        wait_for(is_back)
+        supervisor.say("still here")
+    finally:
+        supervisor.close()
+
+
+def test_a_full_disk_ends_nothing() -> None:
+    code = """
+import sys
+from pathlib import Path
+from portal.supervisor import Process, Supervisor
+supervisor = Supervisor(folder=Path.cwd())
+supervisor.run_once(Process("web", [sys.executable, "-c", "print('one')"]))
+supervisor.say("two")
+supervisor.close()
+"""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, stderr=full, check=False, timeout=60
+        )
+    assert ended.returncode == 0
