@@ -284,9 +284,7 @@ def _store(
     is_first = space.connected_at is None
     vault.put(space, "sevdesk_token", token)
     if facts is not None or settings.api_token is not None:
-        space.sevdesk_client = facts.client_id if facts else None
-    if facts is not None:
-        linked_contacts.belong_to(space, facts.client_id)
+        linked_contacts.move_to(space, facts.client_id if facts else None)
     space.cost_centre_number = settings.cost_centre_number or None
     space.cost_centre_id = cost_centre_id
     space.due_after_days = settings.due_after_days

@@ -36,15 +36,18 @@ def forget(space_id: int, contact_id: str) -> None:
     )
 
 
-def belong_to(space: Space, client_id: str) -> None:
-    """Let go of all contacts where the space has another sevdesk client than before: there the same
-    ids are nobody, or somebody else. The caller commits.
+def move_to(space: Space, client_id: str | None) -> None:
+    """Say which sevdesk client the space has from now on; None while that is not known.
 
-    A contact whose answer was lost is made anew here. An import and a takeover of older invoices
-    end: what was looked at, and decided, was the other one.
+    Let go of all contacts where it had another one: there the same ids are nobody, or somebody
+    else. A contact whose answer was lost is made anew here. An import and a takeover of older
+    invoices end: what was looked at, and decided, was the other one. The caller commits.
     """
-    before, space.contacts_client = space.contacts_client, client_id
-    if before in (None, client_id):
+    # Without one of its own the space was connected by a version that did not keep it.
+    before = space.contacts_client or space.sevdesk_client
+    space.sevdesk_client = client_id
+    space.contacts_client = client_id or before
+    if before in (None, space.contacts_client):
         return
     of_space = MemberSync.space_id == space.id
     linked = db.session.execute(

@@ -290,6 +290,5 @@ def _test(space: Space) -> None:
     except SettingsRefused:
         cost_centre_id = None  # said at the first invoice, where it can be repaired
     core().parked.pop(key)
-    space.sevdesk_client = facts.client_id
-    linked_contacts.belong_to(space, facts.client_id)
+    linked_contacts.move_to(space, facts.client_id)
     space.cost_centre_id = cost_centre_id

@@ -105,6 +105,43 @@ def test_a_token_that_is_tested_later_lets_go_of_them_then(remote: Remote, linke
     assert is_forgotten()
 
 
+def connected_by_the_version_before(space: Space) -> None:
+    """As after migration 0009: it wrote the client of each space, but the version before it went on
+    connecting spaces until it was replaced, and knows nothing of the column."""
+    space.contacts_client = None
+    db.session.commit()
+
+
+def test_a_space_that_the_version_before_connected_lets_go_of_them_too(
+    remote: Remote, linked: Space
+) -> None:
+    connected_by_the_version_before(linked)
+    move(linked, BETA_TOKEN)
+    assert is_forgotten()
+    assert linked.contacts_client == "72"
+
+
+def test_it_lets_go_of_them_when_the_token_is_tested_later(remote: Remote, linked: Space) -> None:
+    connected_by_the_version_before(linked)
+    remote.fault("sevdesk", "status:503", path="*", times=0)
+    assert not move(linked, BETA_TOKEN)
+    assert not is_forgotten()
+    remote.control("DELETE", "/faults")
+    db.session.execute(update(Space).where(Space.id == linked.id).values(probe_at=utcnow()))
+    db.session.commit()
+    work(linked)
+    assert is_forgotten()
+
+
+def test_it_keeps_them_with_a_new_token_of_the_same_sevdesk(remote: Remote, linked: Space) -> None:
+    connected_by_the_version_before(linked)
+    token = "c3" * 16
+    remote.control("PATCH", f"/sevdesk/{TOKEN}", {"new_token": token})
+    move(linked, token)
+    assert not is_forgotten()
+    assert linked.contacts_client == "71"
+
+
 def test_a_new_token_of_the_same_sevdesk_keeps_them(remote: Remote, linked: Space) -> None:
     token = "c3" * 16
     remote.control("PATCH", f"/sevdesk/{TOKEN}", {"new_token": token})
