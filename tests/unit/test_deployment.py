@@ -77,6 +77,17 @@ def test_containers_can_do_no_more_than_they_need() -> None:
     assert published == {"web"}, "neither database nor queue is reachable from outside"
 
 
+def test_following_the_handbook_with_compose_there_is_one_proxy() -> None:
+    """Compose fills in its file from the same .env that is copied from the example, and what stands
+    there wins over the default in compose.yaml."""
+    given = dict(
+        re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    )
+    said = re.fullmatch(r"\$\{(\w+):-(\d+)\}", OURS["web"]["environment"]["PROXY_HOPS"])
+    assert said is not None
+    assert (given.get(said[1]) or said[2]) == "1"
+
+
 def test_no_secret_stands_in_the_files() -> None:
     secret = {name.upper() for name, field in Config.model_fields.items() if "Secret" in str(field)}
     assert secret.isdisjoint(FLY["env"])

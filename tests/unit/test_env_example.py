@@ -18,7 +18,8 @@ SETTINGS = {name.upper() for name in Config.model_fields}
 
 
 def example() -> dict[str, str]:
-    return dict(re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE, flags=re.MULTILINE))
+    """Return what stands there, a line that is commented out as well: it shows a default, too."""
+    return dict(re.findall(r"^#?([A-Z_]+)=(.*)$", EXAMPLE, flags=re.MULTILINE))
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:
@@ -35,7 +36,7 @@ def test_every_setting_has_a_comment_before_it() -> None:
     bare = [
         line
         for before, line in pairwise(lines)
-        if re.match(r"[A-Z_]+=", line) and not before.startswith("# ")
+        if re.match(r"#?[A-Z_]+=", line) and not before.startswith("# ")
     ]
     assert bare == []
 
