@@ -88,6 +88,31 @@ def test_following_the_handbook_with_compose_there_is_one_proxy() -> None:
     assert (given.get(said[1]) or said[2]) == "1"
 
 
+def test_logs_do_not_fill_the_disk() -> None:
+    for name, one in COMPOSE["services"].items():
+        assert one["logging"]["driver"] == "json-file", name
+        assert one["logging"]["options"] == {"max-size": "20m", "max-file": "5"}, name
+
+
+def test_the_handbook_migrates_before_compose_replaces_what_runs() -> None:
+    """`up --build` ends the old containers before it starts `migrate`."""
+    upgrade = (
+        (ROOT / "docs/deployment.md").read_text("utf-8").split("## Upgrade without downtime")[1]
+    )
+    steps = ["docker compose build", "docker compose run --rm migrate", "docker compose up -d"]
+    places = [upgrade.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "migrate" in COMPOSE["services"]
+
+
+def test_the_handbook_backs_up_what_compose_runs() -> None:
+    handbook = (ROOT / "docs/deployment.md").read_text("utf-8")
+    database = COMPOSE["services"]["postgres"]["environment"]
+    names = f"--username={database['POSTGRES_USER']} {database['POSTGRES_DB']}"
+    assert re.search(rf"docker compose exec -T postgres pg_dump .*{names}", handbook)
+
+
 def test_no_secret_stands_in_the_files() -> None:
     secret = {name.upper() for name, field in Config.model_fields.items() if "Secret" in str(field)}
     assert secret.isdisjoint(FLY["env"])
