@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
+from psycopg import sql
 from sqlalchemy.exc import InternalError, OperationalError
 
 from portal.cli import register_commands
@@ -181,3 +184,31 @@ def test_a_space_that_cannot_be_tidied_holds_up_no_other(
     register_commands(core_app)
     said = core_app.test_cli_runner().invoke(args=["prune"])
     assert (said.exit_code, f"{housekeeping.FAILED}\t2" in said.output) == (1, True)
+
+
+@pytest.mark.skipif("TEST_DATABASE_URL" not in os.environ, reason="needs PostgreSQL")
+def test_it_outlasts_a_server_that_only_reads(
+    remote: Remote, alpha: Space, pauses: list[float]
+) -> None:
+    before, space_id = faults(), alpha.id
+    due(alpha)
+
+    def only_reads(setting: str) -> None:
+        url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        writes = "-c default_transaction_read_only=off"
+        with psycopg.connect(url, autocommit=True, options=writes) as connection:
+            name = sql.Identifier(connection.info.dbname)
+            words = "ALTER DATABASE {} SET default_transaction_read_only = {}"
+            connection.execute(sql.SQL(words).format(name, sql.SQL(setting)))
+        db.session.remove()
+        db.engine.dispose()  # as after a failover: all connections are new
+
+    only_reads("on")
+    upkeep.run(rounds(2))
+    assert pauses == [upkeep.AFTER_FAULT_SECONDS] * 2
+    assert faults() > before
+    only_reads("off")
+    upkeep.run(rounds(1))
+    woken = db.session.get_one(Space, space_id).wake_at
+    assert woken is not None
+    assert woken > utcnow()
