@@ -83,7 +83,7 @@ def _let_space_go(space: Space) -> dict[str, int]:
     """Delete a space past its time, unless somebody kept or connected it meanwhile."""
     try:
         retention.delete_space(space, unless_kept=True)
-    except ValueError as err:
+    except retention.StillWanted as err:
         log.info("not deleted", space=space.id, error=str(err))
         return {}
     return {"spaces": 1}

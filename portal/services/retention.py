@@ -126,20 +126,24 @@ def prune_members(space: Space, until: date) -> int:
     return gone
 
 
+class StillWanted(ValueError):
+    """A space is connected, or somebody decided to keep its data."""
+
+
 def _hold(space: Space, *, unless_kept: bool) -> None:
     """Hold the space's row as it is now: somebody may have decided otherwise since it was read."""
     db.session.refresh(space, with_for_update=True)
     is_kept = unless_kept and space.kept_since is not None
     if space.is_connected or is_kept:
         db.session.rollback()
-        raise ValueError("its data are to be kept" if is_kept else "disconnect the space first")
+        raise StillWanted("its data are to be kept" if is_kept else "disconnect the space first")
 
 
 def delete_space(space: Space, *, unless_kept: bool = False) -> int:
     """Delete all that is known of a disconnected space but its own chain; return the invoices gone.
 
     The row stays, emptied, so that the chain has something to hang on. Commits.
-    Raises ValueError while the space is connected, or with `unless_kept` its data are to be kept;
+    Raises StillWanted while the space is connected, or with `unless_kept` its data are to be kept;
     what was deleted until then is gone.
     """
     gone = 0

@@ -166,7 +166,7 @@ def test_a_space_that_cannot_be_tidied_holds_up_no_other(
         tidied.append(space.subdomain)
         return 0
 
-    def delete(space: Space) -> None:
+    def delete(space: Space, **_: bool) -> None:
         if space.subdomain == "alpha":
             raise ValueError("a fault of ours")
         deleted.append(space.subdomain)
