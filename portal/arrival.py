@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -18,6 +17,8 @@ from gunicorn.workers.gthread import ThreadWorker
 ARRIVES_WITHIN_SECONDS = 10.0
 """A thread waits for line, headers and body of a request so long in all, however they drip in."""
 
+SHORTEST_WAIT_SECONDS = 0.05
+"""With less patience left than that nothing is waited for; the kernel's limit may differ by it."""
 TAKEN_WITHIN_SECONDS = 20.0
 """A thread waits so long until the other side takes a piece of an answer."""
 
@@ -27,47 +28,69 @@ class ArrivingSocket(socket.socket):
 
     Gunicorn and the pages know what to do with somebody who left: it closes the connection, and a
     request that was begun is answered with 400. Only waiting counts: what has arrived is read.
+
+    The kernel keeps the time. A limit set around each call would cost some more calls of the
+    kernel, and with them the interpreter's lock, which all threads wait for.
     """
 
-    patience = ARRIVES_WITHIN_SECONDS
+    patience = 0.0
+    _limit = 0.0
 
     @classmethod
     def in_place_of(cls, connection: socket.socket) -> ArrivingSocket:
         """Return the same connection as one of these; the given one is of no use any more."""
         family, kind, protocol = connection.family, connection.type, connection.proto
-        return cls(family, kind, protocol, fileno=connection.detach())
+        made = cls(family, kind, protocol, fileno=connection.detach())
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(TAKEN_WITHIN_SECONDS))
+        return made
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return what arrives. Raises ConnectionResetError when it has not within the patience."""
+        before = self.gettimeout()
+        if self.patience < SHORTEST_WAIT_SECONDS:
+            self.settimeout(0)
+        elif not 0 <= self._limit - self.patience < SHORTEST_WAIT_SECONDS:
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(self.patience))
+            self._limit = self.patience
         began = time.monotonic()
         try:
-            with self._waiting(self.patience):
-                return super().recv(size, flags)
+            return super().recv(size, flags)
+        except (TimeoutError, BlockingIOError) as err:
+            raise _left() from err
         finally:
             self.patience = max(0.0, self.patience - (time.monotonic() - began))
+            if self.gettimeout() != before:
+                self.settimeout(before)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all of it. Raises ConnectionResetError when the other side does not take it: whoever
         asks and never reads would keep a thread as well."""
-        with self._waiting(TAKEN_WITHIN_SECONDS):
+        try:
             super().sendall(data, flags)
+        except (TimeoutError, BlockingIOError) as err:
+            raise _left() from err
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file, as `sendall`; return how many bytes."""
-        with self._waiting(TAKEN_WITHIN_SECONDS):
-            return super().sendfile(file, offset, count)
-
-    @contextmanager
-    def _waiting(self, seconds: float) -> Iterator[None]:
-        """Wait so long at the most in this block; then the other side has left."""
         before = self.gettimeout()
-        self.settimeout(seconds if before is None else min(before, seconds))
+        # Python waits by itself here, for as long as the socket's own limit says.
+        self.settimeout(TAKEN_WITHIN_SECONDS)
         try:
-            yield
+            return super().sendfile(file, offset, count)
         except (TimeoutError, BlockingIOError) as err:
-            raise ConnectionResetError(errno.ECONNRESET, "took too long") from err
+            raise _left() from err
         finally:
             self.settimeout(before)
+
+
+def _left() -> ConnectionResetError:
+    return ConnectionResetError(errno.ECONNRESET, "took too long")
+
+
+def _timeval(seconds: float) -> bytes:
+    """Return a time as the kernel's socket options take it."""
+    whole = int(seconds)
+    return struct.pack("ll", whole, int((seconds - whole) * 1_000_000))
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
