@@ -17,7 +17,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 100
 CREATED = "created_invoice"
-SKIPS_THAT_AN_EDIT_ENDS = retry.SKIPS_THAT_CHANGE
 _OPEN = (
     select(InboxEvent)
     .where(InboxEvent.space_id == bindparam("space"), InboxEvent.handled_at.is_(None))
@@ -121,7 +120,7 @@ def _invoice_event(space_id: int, invoice: InvoiceSync | None, event: InboxEvent
 def _may_change_the_end(invoice: InvoiceSync, event: str) -> bool:
     """Say whether a change in Cobot may repair an invoice without receipt, or end the matter."""
     if invoice.state == State.SKIPPED:
-        return event == "updated_invoice" and invoice.cause_code in SKIPS_THAT_AN_EDIT_ENDS
+        return event == "updated_invoice" and invoice.cause_code in retry.SKIPS_THAT_CHANGE
     is_open = invoice.state in (State.WAITING, State.FAILED)
     return is_open and event in {"updated_invoice", "deleted_invoice"}
 

@@ -16,7 +16,7 @@ from portal.services import charts, looks, record
 NOT_SHOWN_BEFORE = {"invoice_deleted", "not_of_this_space"}
 """Reasons to skip an invoice that are wrong where Cobot shows it in the space's own list."""
 SKIPS_THAT_CHANGE = {"zero_total", "corrections_off"} | NOT_SHOWN_BEFORE
-"""Reasons to skip an invoice that may be gone at the next try."""
+"""Reasons to skip an invoice that may be gone at the next try, or after an edit in Cobot."""
 
 
 NEVER_BY_ITSELF = {"receipt_deleted", "sent_elsewhere"}

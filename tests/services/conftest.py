@@ -13,11 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from flask import Flask, current_app
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.config import Config
 from portal.core import create_core
-from portal.database import db
+from portal.database import db, utcnow
 from portal.models import Admin, HistoryLine, InvoiceSync, MemberSync, Space
 from portal.oauth import SCOPES
 from portal.services import connection, directory, signin, vault, webhooks
@@ -280,6 +280,17 @@ def work(space: Space) -> None:
     """Drain until nothing is due."""
     while drain(space.id):
         pass
+
+
+def let_go_on(space: Space) -> None:
+    """Let the time come of all that waits, and work it off."""
+    db.session.execute(
+        update(InvoiceSync)
+        .where(InvoiceSync.space_id == space.id, InvoiceSync.next_try_at.is_not(None))
+        .values(next_try_at=utcnow())
+    )
+    db.session.commit()
+    work(space)
 
 
 def row_of(invoice: Json) -> InvoiceSync:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from sqlalchemy import update
 
-from portal.database import db, utcnow
-from portal.models import InvoiceSync, Space, State
+from portal.models import Space, State
 from portal.services import clients, connection, contact_search, heal, lost_receipts, retry
 from portal.services.connection import SevdeskSettings
 from tests.services.conftest import (
@@ -18,6 +16,7 @@ from tests.services.conftest import (
     admin_named,
     announce,
     id_of,
+    let_go_on,
     line,
     row_of,
     sync,
@@ -27,16 +26,6 @@ from tests.stack import Json
 
 XYZ = {"type": "memberships", "id": "mem-xyz"}
 SAVE = "/Voucher/Factory/saveVoucher"
-
-
-def let_go_on(space: Space) -> None:
-    db.session.execute(
-        update(InvoiceSync)
-        .where(InvoiceSync.space_id == space.id, InvoiceSync.next_try_at.is_not(None))
-        .values(next_try_at=utcnow())
-    )
-    db.session.commit()
-    work(space)
 
 
 def uploaded(remote: Remote, space: Space) -> Json:

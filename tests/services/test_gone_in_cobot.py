@@ -15,6 +15,7 @@ from tests.services.conftest import (
     Remote,
     announce,
     id_of,
+    let_go_on,
     line,
     row_of,
     steps_of,
@@ -29,16 +30,6 @@ XYZ = {"type": "memberships", "id": "mem-xyz"}
 @pytest.fixture
 def settings() -> dict[str, object]:
     return {"retry_first_seconds": 600}  # whatever waits, waits until a test lets it go on
-
-
-def let_go_on(space: Space) -> None:
-    db.session.execute(
-        update(InvoiceSync)
-        .where(InvoiceSync.space_id == space.id, InvoiceSync.next_try_at.is_not(None))
-        .values(next_try_at=utcnow())
-    )
-    db.session.commit()
-    work(space)
 
 
 def not_shown(remote: Remote, status: int, times: int = 1) -> None:
