@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,11 @@ class Said:
         JSON.parent.mkdir(exist_ok=True)
         text = json.dumps(self._all, indent=1, ensure_ascii=False)
         JSON.write_text(f"{text}\n", encoding="utf-8")
+
+    def lacks(self, rows: Iterable[int]) -> list[int]:
+        """Return which of these rows were never measured on this machine: a page made without them
+        would lose what stands there."""
+        return [row for row in rows if str(row) not in self._all["rows"]]
 
     def write_page(self) -> None:
         """Put the figures into docs/performance.md, between its marks."""
